@@ -1,0 +1,256 @@
+/**
+ * The protobuf wire format (protobuf.dev "Encoding"): varints, 64-bit fixed and length-delimited fields, over one
+ * growing buffer. Integers are JavaScript numbers below 2^53; only `fixed64` takes a bigint, because a BigInt varint
+ * costs ten times a Number one.
+ */
+const TWO_32 = 4294967296;
+
+const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder('utf-8', { fatal: true });
+
+export class WireWriter {
+  bytes: Uint8Array;
+  position = 0;
+
+  constructor(initialBytes = 65536) {
+    this.bytes = new Uint8Array(initialBytes);
+  }
+
+  /** Makes room for `count` more bytes. */
+  reserve(count: number): void {
+    const needed = this.position + count;
+    if (needed <= this.bytes.length) return;
+    let size = this.bytes.length * 2;
+    while (size < needed) size *= 2;
+    const grown = new Uint8Array(size);
+    grown.set(this.bytes.subarray(0, this.position));
+    this.bytes = grown;
+  }
+
+  /** An unsigned integer below 2^53. */
+  varint(value: number): void {
+    if (this.position + 10 > this.bytes.length) this.reserve(10);
+    const bytes = this.bytes;
+    let at = this.position;
+    let rest = value;
+    while (rest > 0x7fffffff) {
+      bytes[at++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest > 127) {
+      bytes[at++] = (rest & 127) | 128;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.position = at;
+  }
+
+  /** A signed integer between -2^52 and 2^52, zigzag coded (sint32 and sint64). */
+  zigzag(value: number): void {
+    this.varint(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  fixed64(value: bigint): void {
+    this.reserve(8);
+    const low = Number(value & 0xffffffffn);
+    const high = Number((value >> 32n) & 0xffffffffn);
+    this.uint32At(this.position, low);
+    this.uint32At(this.position + 4, high);
+    this.position += 8;
+  }
+
+  private uint32At(at: number, value: number): void {
+    const bytes = this.bytes;
+    bytes[at] = value & 255;
+    bytes[at + 1] = (value >>> 8) & 255;
+    bytes[at + 2] = (value >>> 16) & 255;
+    bytes[at + 3] = value >>> 24;
+  }
+
+  raw(data: Uint8Array): void {
+    this.reserve(data.length);
+    this.bytes.set(data, this.position);
+    this.position += data.length;
+  }
+
+  /** Length and bytes. */
+  blob(data: Uint8Array): void {
+    this.varint(data.length);
+    this.raw(data);
+  }
+
+  text(value: string): void {
+    this.blob(textEncoder.encode(value));
+  }
+
+  /** Leaves one byte for a length that `endLength` fills in. Returns the mark to give it. */
+  beginLength(): number {
+    this.reserve(1);
+    return this.position++;
+  }
+
+  endLength(mark: number): void {
+    const length = this.position - mark - 1;
+    if (length < 128) {
+      this.bytes[mark] = length;
+      return;
+    }
+    const extra = varintSize(length) - 1;
+    this.reserve(extra);
+    this.bytes.copyWithin(mark + 1 + extra, mark + 1, this.position);
+    const end = this.position + extra;
+    this.position = mark;
+    this.varint(length);
+    this.position = end;
+  }
+}
+
+/** How many bytes `varint(value)` takes. */
+export function varintSize(value: number): number {
+  let size = 1;
+  let rest = value;
+  while (rest > 127) {
+    rest = Math.floor(rest / 128);
+    size++;
+  }
+  return size;
+}
+
+/** What a reader throws on bytes that are not protobuf; the caller knows the turn and gives the position. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+  readonly position: number;
+  constructor(message: string, position: number) {
+    super(message);
+    this.position = position;
+  }
+}
+
+export class WireReader {
+  bytes: Uint8Array;
+  position: number;
+  end: number;
+
+  constructor(bytes: Uint8Array = new Uint8Array(0), start = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.position = start;
+    this.end = end;
+  }
+
+  reset(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes = bytes;
+    this.position = start;
+    this.end = end;
+  }
+
+  varint(): number {
+    const bytes = this.bytes;
+    let at = this.position;
+    let byte = bytes[at++] ?? 0;
+    let value = byte & 127;
+    if (byte > 127) {
+      byte = bytes[at++] ?? 0;
+      value |= (byte & 127) << 7;
+      if (byte > 127) {
+        byte = bytes[at++] ?? 0;
+        value |= (byte & 127) << 14;
+        if (byte > 127) {
+          byte = bytes[at++] ?? 0;
+          value |= (byte & 127) << 21;
+          if (byte > 127) return this.longVarint(value, at);
+        }
+      }
+    }
+    if (at > this.end) throw new WireError('a varint runs past its message', this.position);
+    this.position = at;
+    return value;
+  }
+
+  private longVarint(low: number, start: number): number {
+    let at = start;
+    let value = low;
+    let scale = 268435456;
+    for (let count = 0; count < 6; count++) {
+      if (at >= this.end) throw new WireError('a varint runs past its message', this.position);
+      const byte = this.bytes[at++] ?? 0;
+      value += (byte & 127) * scale;
+      if (byte < 128) {
+        if (value > Number.MAX_SAFE_INTEGER) break;
+        this.position = at;
+        return value;
+      }
+      scale *= 128;
+    }
+    throw new WireError('an integer of 2^53 or more', this.position);
+  }
+
+  zigzag(): number {
+    const coded = this.varint();
+    return coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+  }
+
+  fixed64(): bigint {
+    const at = this.position;
+    if (at + 8 > this.end) throw new WireError('a 64-bit field runs past its message', at);
+    this.position = at + 8;
+    return BigInt(this.uint32At(at)) + (BigInt(this.uint32At(at + 4)) << 32n);
+  }
+
+  private uint32At(at: number): number {
+    const bytes = this.bytes;
+    const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16);
+    return low + (bytes[at + 3] ?? 0) * 16777216;
+  }
+
+  /** Reads a length and checks that so much is there. */
+  length(): number {
+    const length = this.varint();
+    if (length > this.end - this.position) {
+      throw new WireError(`a field of ${length} bytes runs past its message`, this.position);
+    }
+    return length;
+  }
+
+  /** A fresh copy: the buffer below is reused, and typed arrays over it need offset 0. */
+  blob(): Uint8Array {
+    const length = this.length();
+    const start = this.position;
+    this.position = start + length;
+    return this.bytes.slice(start, start + length);
+  }
+
+  text(): string {
+    const length = this.length();
+    const start = this.position;
+    this.position = start + length;
+    try {
+      return textDecoder.decode(this.bytes.subarray(start, start + length));
+    } catch {
+      throw new WireError('text that is not UTF-8', start);
+    }
+  }
+
+  /** Skips one field whose tag was read. */
+  skip(tag: number): void {
+    const wireType = tag & 7;
+    if (wireType === 0) this.varint();
+    else if (wireType === 1) this.position += 8;
+    else if (wireType === 5) this.position += 4;
+    else if (wireType === 2) this.position += this.length();
+    else throw new WireError(`wire type ${wireType} is not used by protobuf 3`, this.position);
+    if (this.position > this.end) throw new WireError('a field runs past its message', this.end);
+  }
+}
+
+export const WIRE_VARINT = 0;
+export const WIRE_FIXED64 = 1;
+export const WIRE_LENGTH = 2;
+
+export function tagOf(fieldNumber: number, wireType: number): number {
+  return fieldNumber * 8 + wireType;
+}
+
+/** Splits a number below 2^53 into its low and high 32 bits. */
+export function splitUint53(value: number): [low: number, high: number] {
+  return [value % TWO_32, Math.floor(value / TWO_32)];
+}

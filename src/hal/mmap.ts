@@ -1,0 +1,122 @@
+import { byteRanges, bytes, out, u16Array, u32Array, u32DeltaArray } from './contract/arrays.js';
+import { handle, oneOf, text, u16, u32 } from './contract/codec.js';
+import { call, defineHal, type HalOf, sizeInBytes, syscall } from './contract/define.js';
+import { acquire } from './contract/effects.js';
+import { asBytes, plainRead, plainWrite } from './contract/memory-effects.js';
+
+const region = handle('region');
+
+/**
+ * Memory that a guest and its devices share. A region is a handle; no pointer and no raw view of it leaves the
+ * contract, because reads through a view could not be recorded.
+ */
+export const Mmap = defineHal('mmap', {
+  /** Creates zeroed shared memory: a memfd of that name, sealed against resizing, mapped MAP_SHARED. */
+  createRegion: call(
+    { name: text, size: sizeInBytes },
+    {
+      returns: region,
+      syscalls: [
+        syscall('memfd_create', { 1: 'MFD_CLOEXEC|MFD_ALLOW_SEALING' }),
+        syscall({ x86_64: 'ftruncate', aarch64: 'ftruncate', arm: 'ftruncate64' }),
+        syscall('fcntl', { 1: 'F_ADD_SEALS' }),
+        syscall(
+          { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
+          { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
+        ),
+      ],
+    },
+  ),
+
+  /** Maps memory that came with a message (`Channel.message`, `attached`). */
+  adoptRegion: call(
+    { attachment: handle('attachment'), size: sizeInBytes, offset: sizeInBytes },
+    {
+      returns: region,
+      syscalls: [
+        syscall('fstat'),
+        syscall(
+          { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
+          { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
+        ),
+      ],
+    },
+  ),
+
+  /** Unmaps and closes a region. Its handle is never given out again. */
+  closeRegion: call({ region }, { syscalls: [syscall('munmap'), syscall('close')] }),
+
+  /** Fills `into` with the bytes at `offset`. A plain read: no ordering. */
+  read: call({ region, offset: sizeInBytes, into: out(bytes) }, { effect: plainRead() }),
+
+  /** Fills `into` with little-endian 16-bit values. `offset` is a multiple of 2. */
+  readU16Array: call({ region, offset: sizeInBytes, into: out(u16Array) }, { effect: plainRead() }),
+
+  /** Fills `into` with little-endian 32-bit values (page frames: they pack well). `offset` is a multiple of 4. */
+  readU32Array: call(
+    { region, offset: sizeInBytes, into: out(u32DeltaArray) },
+    { effect: plainRead() },
+  ),
+
+  /** Writes bytes. A plain write: visible to the guest at the latest with the next release store. */
+  write: call({ region, offset: sizeInBytes, data: bytes }, { effect: plainWrite((a) => a.data) }),
+
+  /** Writes little-endian 32-bit values. `offset` is a multiple of 4. */
+  writeU32Array: call(
+    { region, offset: sizeInBytes, data: u32Array },
+    { effect: plainWrite((a) => asBytes(a.data)) },
+  ),
+
+  /** Loads 16 bits with acquire ordering (virtio 1.2, 2.7.13: after `avail.idx`). `offset` is a multiple of 2. */
+  loadAcquireU16: call({ region, offset: sizeInBytes }, { returns: u16, effect: acquire }),
+
+  /** Stores 16 bits with release ordering: everything written before is visible first (`used.idx`). */
+  storeReleaseU16: call({ region, offset: sizeInBytes, value: u16 }),
+
+  /** Loads 32 bits with acquire ordering. `offset` is a multiple of 4. */
+  loadAcquireU32: call({ region, offset: sizeInBytes }, { returns: u32, effect: acquire }),
+
+  /** Atomically ORs a shared 32-bit word; returns what it held before. */
+  orU32: call({ region, offset: sizeInBytes, mask: u32 }, { returns: u32 }),
+
+  /** Atomically ANDs a shared 32-bit word; returns what it held before. */
+  andU32: call({ region, offset: sizeInBytes, mask: u32 }, { returns: u32 }),
+
+  /**
+   * Gives the pages of the ranges back to the host; they read as zero afterwards. Ranges are [start, length, …] in
+   * bytes, page-aligned. The primitive fits the mapping and was chosen when the region was made (MADV_REMOVE for a
+   * MAP_SHARED memfd).
+   */
+  discard: call(
+    { region, ranges: byteRanges },
+    {
+      syscalls: [syscall('madvise', { 2: 'MADV_REMOVE' })],
+      effect: { kind: 'release', space: (a) => a.region, ranges: (a) => a.ranges },
+    },
+  ),
+
+  /** Loads a file's content at `offset`, natively; the trace has its length and SHA-256, not its bytes. */
+  load: call(
+    { region, offset: sizeInBytes, path: text },
+    {
+      returns: { length: sizeInBytes, sha256: text },
+      syscalls: [syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }), syscall('read'), syscall('close')],
+    },
+  ),
+
+  /** How much of the region the host really holds in memory: allocated blocks of the memfd. */
+  residency: call({ region }, { returns: sizeInBytes, syscalls: [syscall('fstat')] }),
+
+  /** How pages of this region are given back, and the host's page size. */
+  describe: call(
+    { region },
+    {
+      returns: {
+        size: sizeInBytes,
+        pageSize: sizeInBytes,
+        primitive: oneOf('madv-remove', 'punch-hole', 'madv-dontneed'),
+      },
+    },
+  ),
+});
+export type Mmap = HalOf<typeof Mmap>;
