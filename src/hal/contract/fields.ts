@@ -32,7 +32,7 @@ export function readFields(reader: WireReader, fields: Fields): Record<string, u
   const names = Object.keys(fields);
   const values: Record<string, unknown> = {};
   for (const name of names) {
-    values[name] = defaultOf(fields[name] as Repeated);
+    values[name] = defaultOf(fields[name] as Codec<unknown>);
   }
   while (reader.position < reader.end) {
     const tag = reader.varint();
@@ -41,7 +41,7 @@ export function readFields(reader: WireReader, fields: Fields): Record<string, u
     if (name === undefined || codec === undefined) {
       reader.skip(tag);
     } else if (codec.item !== undefined) {
-      (values[name] as unknown[]).push(codec.item.read(reader));
+      readRepeated(reader, tag, codec.item, values[name] as unknown[]);
     } else if ((tag & 7) === codec.wireType) {
       values[name] = codec.read(reader);
     } else {
@@ -51,9 +51,27 @@ export function readFields(reader: WireReader, fields: Fields): Record<string, u
   return values;
 }
 
+/** One element, or a packed run of them: other writers pack lists of numbers. */
+function readRepeated(
+  reader: WireReader,
+  tag: number,
+  item: Codec<unknown>,
+  into: unknown[],
+): void {
+  if ((tag & 7) === item.wireType) {
+    into.push(item.read(reader));
+    return;
+  }
+  if ((tag & 7) !== WIRE_LENGTH) {
+    throw new WireError(`a list element has wire type ${tag & 7}`, reader.position);
+  }
+  const end = reader.length() + reader.position;
+  while (reader.position < end) into.push(item.read(reader));
+}
+
 /** The value of a field that the sender left out (protobuf 3, "Default Values"). */
-export function defaultOf(codec: Repeated): unknown {
-  if (codec.item !== undefined) return [];
+export function defaultOf(codec: Codec<unknown>): unknown {
+  if ('item' in codec) return [];
   if (codec.isOptional === true) return undefined;
   const { type, values } = codec.proto;
   if (codec.wireType === WIRE_LENGTH && type !== 'string') {

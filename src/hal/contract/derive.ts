@@ -1,0 +1,82 @@
+import type { AnswerLedger } from './answers.js';
+import type { CallSpec, HalContract, HalOf } from './define.js';
+import { HalError } from './errors.js';
+import { outsideTurn, type TurnScope } from './turn-scope.js';
+
+type Args = Record<string, unknown>;
+/** One call with its arguments by name. Calls without arguments get an empty object. */
+export type Method = (args: Args) => unknown;
+
+export const NO_ARGS: Args = Object.freeze({});
+
+export interface DeriveOptions {
+  readonly scope: TurnScope;
+  readonly ledger: AnswerLedger;
+  /** False where the layer below checks its arguments itself. */
+  readonly validate: boolean;
+}
+
+/** What is wrong with the arguments of a call, or undefined. */
+export function argumentProblem(spec: CallSpec, args: Args): string | undefined {
+  for (const field of spec.args) {
+    const problem = field.codec.check(args[field.name]);
+    if (problem !== undefined) return `${field.name} ${problem}`;
+  }
+  return undefined;
+}
+
+export function invalidArgument(spec: CallSpec, problem: string): HalError {
+  return new HalError('INVALID_ARGUMENT', `${spec.contract.halName}.${spec.name}: ${problem}`);
+}
+
+/**
+ * Builds the object that satisfies a contract, out of one function for each call. Every profile goes through here, so
+ * that turn scope, argument checks and answers are alike in all.
+ */
+export function deriveHal<C extends HalContract>(
+  contract: C,
+  methodFor: (spec: CallSpec) => Method,
+  options: DeriveOptions,
+): HalOf<C> {
+  const hal: Record<string, Method> = {};
+  for (const spec of contract.calls) {
+    const inner = options.ledger.guard(spec, methodFor(spec));
+    hal[spec.name] = options.validate
+      ? validated(spec, inner, options.scope)
+      : scoped(spec, inner, options.scope);
+  }
+  return hal as HalOf<C>;
+}
+
+function scoped(spec: CallSpec, inner: Method, scope: TurnScope): Method {
+  const { halName } = spec.contract;
+  return (args = NO_ARGS) => {
+    if (!scope.active) throw outsideTurn(halName, spec.name);
+    return inner(args);
+  };
+}
+
+function validated(spec: CallSpec, inner: Method, scope: TurnScope): Method {
+  const { halName } = spec.contract;
+  const names = spec.args.map((field) => field.name);
+  const codecs = spec.args.map((field) => field.codec);
+  const count = names.length;
+  return (args = NO_ARGS) => {
+    if (!scope.active) throw outsideTurn(halName, spec.name);
+    for (let index = 0; index < count; index++) {
+      const name = names[index] as string;
+      const problem = codecs[index]?.check(args[name]);
+      if (problem !== undefined) throw invalidArgument(spec, `${name} ${problem}`);
+    }
+    return inner(args);
+  };
+}
+
+/** The methods of an implementation, by call. */
+export function methodOf(implementation: object, spec: CallSpec): Method {
+  const method = (implementation as Record<string, unknown>)[spec.name];
+  if (typeof method !== 'function') {
+    throw new TypeError(`the implementation of ${spec.contract.halName} lacks "${spec.name}"`);
+  }
+  return method.bind(implementation) as Method;
+}

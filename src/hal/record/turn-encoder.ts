@@ -1,0 +1,193 @@
+import type { CallSpec, EventSpec, FieldSpec } from '../contract/define.js';
+import type { Method } from '../contract/derive.js';
+import { HalError } from '../contract/errors.js';
+import { CALL_ERROR_FIELD, TURN, type TurnSchema } from '../contract/schema.js';
+import { tagOf, varintSize, WIRE_LENGTH, WIRE_VARINT, WireWriter } from '../contract/wire.js';
+
+const NUMBER_TAG = tagOf(TURN.number, WIRE_VARINT);
+const TIME_TAG = tagOf(TURN.timeNs, WIRE_VARINT);
+const EVENT_TAG = tagOf(TURN.event, WIRE_LENGTH);
+const CALL_TAG = tagOf(TURN.calls, WIRE_LENGTH);
+const FAILURE_TAG = tagOf(TURN.failure, WIRE_LENGTH);
+const ERROR_TAG = tagOf(CALL_ERROR_FIELD, WIRE_LENGTH);
+
+/** Gets each turn, encoded, when it ends. The bytes are only valid during the call. */
+export interface TurnSink {
+  turn(number: number, timeNs: number, bytes: Uint8Array, end: number): void;
+}
+
+/** How a turn or a call failed, as the trace keeps it. */
+export interface Failure {
+  readonly code: string;
+  readonly errno: number | undefined;
+  readonly syscall: string | undefined;
+  readonly message: string;
+}
+
+export function failureOf(error: unknown): Failure {
+  if (HalError.is(error)) {
+    return { code: error.code, errno: error.errno, syscall: error.syscall, message: error.message };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { code: 'HANDLER_THREW', errno: undefined, syscall: undefined, message };
+}
+
+export function writeFailure(writer: WireWriter, failure: Failure): void {
+  const mark = writer.beginLength();
+  writer.varint(tagOf(1, WIRE_LENGTH));
+  writer.text(failure.code);
+  if (failure.errno !== undefined) {
+    writer.varint(tagOf(2, WIRE_VARINT));
+    writer.varint(failure.errno);
+  }
+  if (failure.syscall !== undefined) {
+    writer.varint(tagOf(3, WIRE_LENGTH));
+    writer.text(failure.syscall);
+  }
+  writer.varint(tagOf(4, WIRE_LENGTH));
+  writer.text(failure.message);
+  writer.endLength(mark);
+}
+
+/**
+ * Encodes turns as protobuf at call time: programs reuse their argument buffers, so nothing may be kept for later.
+ */
+export class TurnEncoder {
+  private readonly writer = new WireWriter();
+  private readonly schema: TurnSchema;
+  private readonly sink: TurnSink;
+  private number = 0;
+  private timeNs = 0;
+
+  constructor(schema: TurnSchema, sink: TurnSink) {
+    this.schema = schema;
+    this.sink = sink;
+  }
+
+  begin(
+    number: number,
+    timeNs: number,
+    event: EventSpec | undefined,
+    payload: Readonly<Record<string, unknown>> | undefined,
+  ): void {
+    const writer = this.writer;
+    this.number = number;
+    this.timeNs = timeNs;
+    writer.position = 0;
+    writer.varint(NUMBER_TAG);
+    writer.varint(number);
+    writer.varint(TIME_TAG);
+    writer.varint(timeNs);
+    if (event === undefined || payload === undefined) return;
+    writer.varint(EVENT_TAG);
+    const outer = writer.beginLength();
+    writer.varint(this.schema.tagOf(event));
+    const inner = writer.beginLength();
+    writeValues(writer, event.fields, payload);
+    writer.endLength(inner);
+    writer.endLength(outer);
+  }
+
+  /** @param failure why the handler failed, if it did. */
+  end(failure?: Failure): void {
+    const writer = this.writer;
+    if (failure !== undefined) {
+      writer.varint(FAILURE_TAG);
+      writeFailure(writer, failure);
+    }
+    this.sink.turn(this.number, this.timeNs, writer.bytes, writer.position);
+  }
+
+  /** Wraps one call so that its arguments and its outcome are written into the turn under way. */
+  recording(spec: CallSpec, inner: Method): Method {
+    const writer = this.writer;
+    const tag = this.schema.tagOf(spec);
+    const { args: argSpecs, outs, returnsOne } = spec;
+    const results = spec.results;
+    const only = returnsOne ? results[0] : undefined;
+    return (args) => {
+      writer.varint(CALL_TAG);
+      const outer = writer.position;
+      writer.position = outer + 1;
+      writer.varint(tag);
+      const mark = writer.position;
+      writer.position = mark + 1;
+      writeValues(writer, argSpecs, args);
+      let result: unknown;
+      try {
+        result = inner(args);
+      } catch (error) {
+        writer.varint(ERROR_TAG);
+        writeFailure(writer, failureOf(error));
+        endCall(writer, outer, mark);
+        throw error;
+      }
+      if (only !== undefined) writeOne(writer, only, result);
+      else if (results.length > 0) writeValues(writer, results, result as Record<string, unknown>);
+      for (let index = 0; index < outs.length; index++) {
+        const field = outs[index] as FieldSpec;
+        writer.varint(field.tag);
+        field.codec.write(writer, args[field.name]);
+      }
+      endCall(writer, outer, mark);
+      return result;
+    };
+  }
+}
+
+function writeOne(writer: WireWriter, field: FieldSpec, value: unknown): void {
+  if (value === undefined && field.codec.isOptional === true) return;
+  writer.varint(field.tag);
+  field.codec.write(writer, value);
+}
+
+function writeValues(
+  writer: WireWriter,
+  fields: readonly FieldSpec[],
+  values: Readonly<Record<string, unknown>>,
+): void {
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index] as FieldSpec;
+    const value = values[field.name];
+    const codec = field.codec;
+    if (codec.isOut === true) {
+      writer.varint(field.tag);
+      writer.varint((value as { length: number }).length);
+    } else if (!(value === undefined && codec.isOptional === true)) {
+      writer.varint(field.tag);
+      codec.write(writer, value);
+    }
+  }
+}
+
+/** Fills in both lengths. Most calls are short: then both are the one byte that was left for them. */
+function endCall(writer: WireWriter, outer: number, inner: number): void {
+  const innerLength = writer.position - inner - 1;
+  const outerLength = writer.position - outer - 1;
+  if (outerLength < 128) {
+    writer.bytes[inner] = innerLength;
+    writer.bytes[outer] = outerLength;
+    return;
+  }
+  const innerExtra = varintSize(innerLength) - 1;
+  const outerExtra = varintSize(outerLength + innerExtra) - 1;
+  writer.reserve(innerExtra + outerExtra);
+  const end = writer.position;
+  writer.bytes.copyWithin(inner + 1 + innerExtra + outerExtra, inner + 1, end);
+  writer.bytes.copyWithin(outer + 1 + outerExtra, outer + 1, inner);
+  writer.position = outer;
+  writer.varint(outerLength + innerExtra);
+  writer.position = inner + outerExtra;
+  writer.varint(innerLength);
+  writer.position = end + innerExtra + outerExtra;
+}
+
+/** Encodes the arguments of one call alone: scripted fakes compare by it. */
+export function encodeArguments(
+  spec: CallSpec,
+  args: Readonly<Record<string, unknown>>,
+): Uint8Array {
+  const writer = new WireWriter(256);
+  writeValues(writer, spec.args, args);
+  return writer.bytes.slice(0, writer.position);
+}
