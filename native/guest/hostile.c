@@ -1,0 +1,2 @@
+#include "hostile.h"
+void hostile_run(void) {}
