@@ -18,6 +18,8 @@ const sources = [
   'virtio.c',
   'balloon.c',
   'hostile.c',
+  'hostile_chains.c',
+  'hostile_registers.c',
 ];
 
 // No SSE and no red zone: interrupt handlers save only the registers they use.

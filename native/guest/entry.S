@@ -6,6 +6,17 @@ _start:
     cli
     cld
     lea guest_stack_top(%rip), %rsp
+    // A GDT of our own: a hostile step may well give page 0, and the VMM's GDT with it, away.
+    lgdt gdt_pointer(%rip)
+    mov $0x10, %eax
+    mov %eax, %ss
+    mov %eax, %ds
+    mov %eax, %es
+    push $0x08
+    lea 1f(%rip), %rax
+    push %rax
+    lretq
+1:
     mov %rsi, %rbx
     lea __bss_start(%rip), %rdi
     lea __bss_end(%rip), %rcx
@@ -66,6 +77,14 @@ exception_common:
     call fault
 1:  hlt
     jmp 1b
+
+    .section .rodata
+    .balign 8
+gdt:
+    .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
+gdt_pointer:
+    .word . - gdt - 1
+    .quad gdt
 
     .bss
     .balign 16
