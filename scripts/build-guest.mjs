@@ -2,13 +2,15 @@
 // Elsewhere than on x86_64, or without a compiler, it says so and ends well: everything that needs
 // the guest skips without it.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const guest = join(root, 'native', 'guest');
 const outputDirectory = join(root, 'build', 'guest');
+
+const largestImage = 64 * 1024;
 
 const sources = [
   'entry.S',
@@ -46,6 +48,8 @@ const guestFlags = [
   '-Wl,--oformat=binary',
 ];
 
+const harnessFlags = ['-std=gnu17', '-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-I', guest];
+
 /** The first C compiler that answers, or undefined. */
 function findCompiler() {
   const candidates = process.env.CC ? [process.env.CC] : ['gcc', 'cc'];
@@ -77,22 +81,14 @@ function main() {
   const script = `-Wl,-T,${join(guest, 'micro_guest.ld')}`;
   const output = join(outputDirectory, 'micro-guest.bin');
   compile(compiler, [...guestFlags, script, '-o', output, ...inputs]);
+  const { size } = statSync(output);
+  if (size > largestImage) {
+    console.error(`build-guest: ${output} has ${size} bytes, at most ${largestImage} are allowed`);
+    process.exit(1);
+  }
   if (process.argv.includes('--harness')) {
-    const harness = join(guest, 'harness', 'harness.c');
-    const binary = join(outputDirectory, 'harness');
-    compile(compiler, [
-      '-std=gnu17',
-      '-O2',
-      '-Wall',
-      '-Wextra',
-      '-Werror',
-      '-pthread',
-      '-I',
-      guest,
-      '-o',
-      binary,
-      harness,
-    ]);
+    const harness = ['harness.c', 'device.c'].map((name) => join(guest, 'harness', name));
+    compile(compiler, [...harnessFlags, '-o', join(outputDirectory, 'harness'), ...harness]);
   }
 }
 

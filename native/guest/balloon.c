@@ -94,14 +94,9 @@ static bool request(uint16_t index, uint32_t* list, uint32_t frames) {
   set_descriptor(queue, 0, (uint64_t)list, frames * sizeof(uint32_t), 0, 0);
   virtqueue_submit(queue, 0);
   switch (virtqueue_wait(queue, timeout_us())) {
-    case WAIT_DONE:
-      take_used(queue);
-      return true;
-    case WAIT_NEEDS_RESET:
-      restart();
-      return false;
-    case WAIT_TIMEOUT:
-      break;
+    case WAIT_DONE: take_used(queue); return true;
+    case WAIT_NEEDS_RESET: restart(); return false;
+    case WAIT_TIMEOUT: break;
   }
   print_count("micro-guest: no answer on queue", index, "in time");
   guest_exit(GUEST_EXIT_TIMEOUT);

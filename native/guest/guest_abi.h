@@ -20,6 +20,7 @@
 // Ports.
 #define GUEST_CONSOLE_PORT 0x3f8u
 #define GUEST_EXIT_PORT 0x501u
+#define GUEST_LINE_PORT 0x502u
 
 #define GUEST_PARAMS_MAGIC 0x42475948u  // the bytes "HYGB"
 #define GUEST_PARAMS_VERSION 1u
@@ -30,6 +31,15 @@ enum guest_flags {
   GUEST_STATISTICS = 1u << 2,     // take the statistics queue if it is offered
   GUEST_VERIFY = 1u << 3,         // check the workload's pattern before its frames are freed
   GUEST_KEEP_WORKLOAD = 1u << 4,  // never free the workload's frames
+  GUEST_LINE_CONSOLE = 1u << 5,   // lines by GUEST_LINE_PORT instead of GUEST_CONSOLE_PORT
+};
+
+// With GUEST_LINE_CONSOLE the guest writes the 32-bit guest-physical address of such a line to
+// GUEST_LINE_PORT: one exit a line. Without it each byte of a line is an exit of its own, because
+// KVM hands out string output element by element.
+struct guest_line {
+  uint32_t length;  // bytes in text, at most sizeof(text); the last one is '\n'
+  char text[252];
 };
 
 // Values written to GUEST_EXIT_PORT.
@@ -88,6 +98,7 @@ static_assert(offsetof(struct guest_boot_params, idle_exit_us) == 72, "ABI");
 static_assert(offsetof(struct guest_boot_params, queue_size) == 76, "ABI");
 static_assert(offsetof(struct guest_boot_params, decline_features) == 80, "ABI");
 static_assert(sizeof(struct guest_boot_params) == 88, "ABI");
+static_assert(offsetof(struct guest_line, text) == 4 && sizeof(struct guest_line) == 256, "ABI");
 
 // The first eight bytes of a touched page. Never zero, different for every page.
 static inline uint64_t guest_page_pattern(uint32_t page_frame) {

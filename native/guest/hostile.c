@@ -44,8 +44,13 @@ static bool settle(uint16_t used_before) {
 }
 
 static void report(uint16_t used_before, bool settled) {
+  uint16_t count = answers(used_before);
   print("hostile:   answers=");
-  print_number(answers(used_before));
+  if (hostile.watched && count > hostile.watched->size) {
+    print("unknown");  // the ring itself went away
+  } else {
+    print_number(count);
+  }
   print(" of ");
   print_number(hostile.expected);
   print(" status=");

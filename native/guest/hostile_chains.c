@@ -154,7 +154,6 @@ static void give_away_ring(uint16_t index) {
   hostile_list[0] = frame_of(virtqueues[index].memory);
   hostile_list[1] = hostile_list[0] + 1;
   send_list(QUEUE_INFLATE, 8, 0);
-  hostile.expected = 0;  // the answer may be in the ring that went away
   hostile.restart = true;
   device_write(REG_QUEUE_NOTIFY, index);
 }

@@ -92,6 +92,7 @@ static void run_workload(void) {
 
 void guest_main(const struct guest_boot_params* boot) {
   params = *boot;
+  if (params.magic != GUEST_PARAMS_MAGIC) params.flags = 0;
   if (!params_valid() || frames_init() == 0) {
     print_line("micro-guest: bad boot parameters");
     guest_exit(GUEST_EXIT_BAD_PARAMS);

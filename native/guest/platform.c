@@ -122,12 +122,11 @@ _Noreturn void guest_exit(enum guest_exit code) {
   }
 }
 
-// Aligned so that a line never crosses a page: the string instruction stays one exit.
-static char line[256] __attribute__((aligned(256)));
-static uint32_t line_length;
+// Aligned so that a line never crosses a page.
+static struct guest_line line __attribute__((aligned(256)));
 
 static void put(char character) {
-  if (line_length < sizeof(line) - 1) line[line_length++] = character;
+  if (line.length < sizeof(line.text) - 1) line.text[line.length++] = character;
 }
 
 void print(const char* text) {
@@ -152,14 +151,18 @@ void print_hex(uint64_t value) {
 }
 
 void end_line(void) {
-  line[line_length++] = '\n';
-  const char* from = line;
-  uint64_t count = line_length;
-  __asm__ volatile("rep outsb"
-                   : "+S"(from), "+c"(count)
-                   : "d"((uint16_t)GUEST_CONSOLE_PORT)
-                   : "memory");
-  line_length = 0;
+  line.text[line.length++] = '\n';
+  if (params.flags & GUEST_LINE_CONSOLE) {
+    outl(GUEST_LINE_PORT, (uint32_t)(uint64_t)&line);
+  } else {
+    const char* from = line.text;
+    uint64_t count = line.length;
+    __asm__ volatile("rep outsb"
+                     : "+S"(from), "+c"(count)
+                     : "d"((uint16_t)GUEST_CONSOLE_PORT)
+                     : "memory");
+  }
+  line.length = 0;
 }
 
 void print_line(const char* text) {
@@ -178,7 +181,7 @@ void print_count(const char* text, uint64_t value, const char* unit) {
 void fault(const struct exception_frame* frame) {
   uint64_t cr2;
   __asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-  line_length = 0;
+  line.length = 0;
   print("micro-guest: fault vector=");
   print_number(frame->vector);
   print(" error=");

@@ -17,6 +17,9 @@ extern volatile uint32_t interrupt_pending;  // set by the device's interrupt ha
 static inline void outb(uint16_t port, uint8_t value) {
   __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
+static inline void outl(uint16_t port, uint32_t value) {
+  __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
 static inline uint64_t rdtsc(void) {
   uint32_t low, high;
   __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
@@ -38,7 +41,7 @@ uint64_t deadline_after_us(uint64_t us);
 void wait_for_interrupt(uint64_t deadline);
 _Noreturn void guest_exit(enum guest_exit code);
 
-// The console collects one line and sends it with one string instruction.
+// The console collects one line and sends it as the parameters say.
 void print(const char* text);
 void print_number(uint64_t value);
 void print_hex(uint64_t value);

@@ -129,13 +129,14 @@ void virtqueue_submit(struct virtqueue* queue, uint16_t head) {
   device_write(REG_QUEUE_NOTIFY, queue->index);
 }
 
-void virtio_take_interrupt(void) {
-  if (!interrupt_pending) return;
+uint32_t virtio_take_interrupt(void) {
+  if (!interrupt_pending) return 0;
   interrupt_pending = 0;
   uint32_t status = device_read(REG_INTERRUPT_STATUS);
-  if (status == 0) return;
+  if (status == 0) return 0;
   device_write(REG_INTERRUPT_ACK, status);
   if (status & INTERRUPT_CONFIG) config_changed = true;
+  return status;
 }
 
 static bool answered(const struct virtqueue* queue) {
@@ -146,12 +147,10 @@ enum wait_result virtqueue_wait(struct virtqueue* queue, uint64_t timeout_us) {
   if (answered(queue)) return WAIT_DONE;
   uint64_t deadline = deadline_after_us(timeout_us);
   for (;;) {
-    bool config_before = config_changed;
-    virtio_take_interrupt();
+    uint32_t interrupts = virtio_take_interrupt();
     if (answered(queue)) return WAIT_DONE;
-    if (config_changed && !config_before && (device_read(REG_STATUS) & STATUS_NEEDS_RESET)) {
-      return WAIT_NEEDS_RESET;
-    }
+    bool configured = (interrupts & INTERRUPT_CONFIG) != 0;
+    if (configured && (device_read(REG_STATUS) & STATUS_NEEDS_RESET)) return WAIT_NEEDS_RESET;
     if (rdtsc() >= deadline) return WAIT_TIMEOUT;
     wait_for_interrupt(deadline);
   }

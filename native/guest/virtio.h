@@ -113,8 +113,8 @@ static inline bool virtqueue_has_used(const struct virtqueue* queue) {
   return queue->memory->used.index != queue->last_used;
 }
 
-// Reads and acknowledges the interrupt status if an interrupt came.
-void virtio_take_interrupt(void);
+// Reads and acknowledges the interrupt status if an interrupt came; returns its bits.
+uint32_t virtio_take_interrupt(void);
 
 enum wait_result { WAIT_DONE, WAIT_TIMEOUT, WAIT_NEEDS_RESET };
 // Waits until every chain of the queue was answered.

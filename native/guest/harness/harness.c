@@ -1,12 +1,10 @@
-// Developer tool: runs the micro guest on /dev/kvm with a small synchronous balloon device.
-//   harness micro-guest.bin [normal|shuffle|hostile]
-// Exits 0 if the guest did what it should. It shares no code with the real device on purpose.
+// Developer tool: runs the micro guest on /dev/kvm in one of the scenarios below and says whether
+// it did what it should.   harness micro-guest.bin [SCENARIO]
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "guest_abi.h"
 
 #define MIB (1024ul * 1024)
@@ -25,36 +24,16 @@
 #define DEVICE_BASE 0xd0000000ull
 #define DEVICE_BYTES 0x1000u
 #define GSI 5
-#define QUEUES 3
-#define QUEUE_MAX 128u
-#define FEATURES (1ull << 32 | 7)
-#define MAX_CHAIN_FRAMES 65536u
 
-struct queue {
-  uint32_t size, ready, address[6];
-  uint16_t next_available;
-  uint64_t notifies;
-};
-static struct device {
-  uint32_t status, interrupt_status, generation, num_pages, actual, queue_select;
-  uint32_t device_features_select, driver_features_select;
-  uint64_t driver_features;
-  struct queue queues[QUEUES];
-  bool stats_held;
-  uint16_t stats_head;
-  uint64_t frames, bad_frames, duplicate_frames, bad_chains, bad_heads, discard_calls, stats_count;
-  uint64_t free_bytes, resets, needs_resets, ignored_writes;
-} dev;
-
-static struct { uint64_t io, console_lines, mmio_read, mmio_write, notify, other; } exits;
+static struct { uint64_t io, lines, mmio_read, mmio_write; } exits;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int kvm, vm, vcpu, memory_fd;
+static int vm, vcpu, memory_fd;
 static uint8_t* ram;
 static struct kvm_run* run;
 static bool finished, hostile_done;
 static int exit_code = -1;
 static char last_line[512];
-static uint64_t touched_at, ready_at, freed_at;
+static uint64_t started_at, touched_at, freed_at;
 
 static _Noreturn void die(const char* format, ...) {
   va_list arguments;
@@ -81,263 +60,10 @@ static void call(int fd, unsigned long request, void* argument, const char* what
   if (ioctl(fd, request, argument) < 0) die("%s failed: %m", what);
 }
 
-static void interrupt(uint32_t bits) {
-  dev.interrupt_status |= bits;
+static void pulse_interrupt(void) {
   for (int level = 1; level >= 0; level--) {
     struct kvm_irq_level line = {.irq = GSI, .level = (uint32_t)level};
     call(vm, KVM_IRQ_LINE, &line, "KVM_IRQ_LINE");
-  }
-}
-
-static void* guest_memory(uint64_t address, uint64_t bytes) {
-  if (address > RAM_BYTES || bytes > RAM_BYTES - address) return NULL;
-  return ram + address;
-}
-
-static uint64_t queue_address(const struct queue* queue, int part) {
-  return queue->address[2 * part] | (uint64_t)queue->address[2 * part + 1] << 32;
-}
-
-static void needs_reset(void) {
-  if (dev.status & 0x40) return;
-  dev.status |= 0x40;
-  dev.needs_resets++;
-  interrupt(2);
-}
-
-struct descriptor {
-  uint64_t address;
-  uint32_t length;
-  uint16_t flags, next;
-};
-
-// Collects the page frames of a chain; false if the chain is malformed.
-static bool read_chain(const struct queue* queue, uint16_t head, uint32_t* frames,
-                       uint32_t* count) {
-  const struct descriptor* table = guest_memory(queue_address(queue, 0), 16ull * queue->size);
-  for (uint32_t steps = 0, index = head;; steps++) {
-    if (steps >= queue->size || index >= queue->size) return false;
-    struct descriptor entry = table[index];
-    const uint8_t* data = guest_memory(entry.address, entry.length);
-    if (data == NULL || (entry.flags & 4)) return false;
-    if (!(entry.flags & 2)) {
-      for (uint32_t i = 0; i + 4 <= entry.length && *count < MAX_CHAIN_FRAMES; i += 4) {
-        memcpy(&frames[(*count)++], data + i, 4);
-      }
-    }
-    if (!(entry.flags & 1)) return true;
-    index = entry.next;
-  }
-}
-
-static int compare_frames(const void* left, const void* right) {
-  uint32_t a = *(const uint32_t*)left, b = *(const uint32_t*)right;
-  return a < b ? -1 : a > b;
-}
-
-static void discard(uint32_t* frames, uint32_t count) {
-  qsort(frames, count, sizeof(*frames), compare_frames);
-  dev.frames += count;
-  for (uint32_t i = 0; i < count;) {
-    uint32_t start = frames[i], end = start + 1;
-    if (start >= RAM_BYTES >> 12) {
-      dev.bad_frames += count - i;
-      return;
-    }
-    for (i++; i < count && frames[i] <= end && frames[i] < RAM_BYTES >> 12; i++) {
-      if (frames[i] == end) {
-        end++;
-      } else {
-        dev.duplicate_frames++;
-      }
-    }
-    dev.discard_calls++;
-    if (madvise(ram + ((uint64_t)start << 12), (uint64_t)(end - start) << 12, MADV_REMOVE) != 0) {
-      die("MADV_REMOVE failed: %m");
-    }
-  }
-}
-
-static void put_used(struct queue* queue, uint16_t head) {
-  uint8_t* used = guest_memory(queue_address(queue, 2), 6 + 8ull * queue->size);
-  uint16_t index;
-  memcpy(&index, used + 2, 2);
-  uint32_t entry[2] = {head, 0};
-  memcpy(used + 4 + 8 * (index & (queue->size - 1)), entry, 8);
-  __atomic_store_n((uint16_t*)(used + 2), (uint16_t)(index + 1), __ATOMIC_RELEASE);
-}
-
-static void hold_statistics(struct queue* queue, uint16_t head) {
-  if (dev.stats_held) put_used(queue, dev.stats_head);
-  dev.stats_held = true;
-  dev.stats_head = head;
-  dev.stats_count++;
-  const struct descriptor* table = guest_memory(queue_address(queue, 0), 16ull * queue->size);
-  const uint8_t* data = guest_memory(table[head].address, table[head].length);
-  for (uint32_t i = 0; data && i + 10 <= table[head].length && i < 2560; i += 10) {
-    if (data[i] == 4 && data[i + 1] == 0) memcpy(&dev.free_bytes, data + i + 2, 8);
-  }
-}
-
-static void drain(uint32_t index) {
-  static uint32_t frames[MAX_CHAIN_FRAMES];
-  struct queue* queue = &dev.queues[index];
-  if (!(dev.status & 4) || (dev.status & 0xc0) || !queue->ready) return;
-  const uint8_t* available = guest_memory(queue_address(queue, 1), 6 + 2ull * queue->size);
-  uint16_t end = __atomic_load_n((const uint16_t*)(available + 2), __ATOMIC_ACQUIRE);
-  if ((uint16_t)(end - queue->next_available) > queue->size) {
-    needs_reset();
-    return;
-  }
-  bool used = false;
-  for (; queue->next_available != end; queue->next_available++) {
-    uint16_t head;
-    memcpy(&head, available + 4 + 2 * (queue->next_available & (queue->size - 1)), 2);
-    if (head >= queue->size) {
-      dev.bad_heads++;
-      continue;
-    }
-    used = true;
-    if (index == 2) {
-      hold_statistics(queue, head);
-      continue;
-    }
-    uint32_t count = 0;
-    if (!read_chain(queue, head, frames, &count)) {
-      dev.bad_chains++;
-    } else if (index == 0) {
-      discard(frames, count);
-    }
-    put_used(queue, head);
-  }
-  if (used && index != 2) interrupt(1);
-}
-
-static void activate(void) {
-  bool any = false;
-  for (uint32_t i = 0; i < QUEUES; i++) {
-    struct queue* queue = &dev.queues[i];
-    if (!queue->ready) continue;
-    any = true;
-    static const uint64_t align[3] = {15, 1, 3};
-    uint64_t bytes[3] = {16ull * queue->size, 6 + 2ull * queue->size, 6 + 8ull * queue->size};
-    bool good = queue->size && !(queue->size & (queue->size - 1)) && queue->size <= QUEUE_MAX;
-    for (int part = 0; part < 3; part++) {
-      uint64_t address = queue_address(queue, part);
-      good = good && !(address & align[part]) && guest_memory(address, bytes[part]);
-    }
-    if (!good) return needs_reset();
-  }
-  if (!any) return needs_reset();
-  for (uint32_t i = 0; i < QUEUES; i++) drain(i);
-}
-
-static void write_status(uint32_t value) {
-  if (value == 0) {
-    struct device fresh = dev;
-    fresh.status = fresh.interrupt_status = fresh.actual = 0;
-    fresh.driver_features = 0;
-    fresh.stats_held = false;
-    fresh.resets++;
-    memset(fresh.queues, 0, sizeof(fresh.queues));
-    for (int i = 0; i < QUEUES; i++) fresh.queues[i].notifies = dev.queues[i].notifies;
-    dev = fresh;
-    return;
-  }
-  bool legal = value == 1 || (value == 3 && dev.status == 1) || (value == 11 && dev.status == 3) ||
-               (value == 15 && dev.status == 11) || (value & 0x80);
-  if (!legal || (value == 11 && !(dev.driver_features >> 32 & 1))) {
-    dev.ignored_writes++;
-    return;
-  }
-  dev.status |= value;
-  if (value == 15) activate();
-}
-
-static void write_queue(uint32_t offset, uint32_t value) {
-  if (dev.queue_select >= QUEUES || !(dev.status & 8) || (dev.status & 0x84)) {
-    dev.ignored_writes++;
-    return;
-  }
-  struct queue* queue = &dev.queues[dev.queue_select];
-  if (offset == 0x38) queue->size = value;
-  if (offset == 0x44) queue->ready = value & 1;
-  for (uint32_t part = 0; part < 3; part++) {
-    uint32_t base = 0x80 + 0x10 * part;
-    if (offset == base || offset == base + 4)
-      queue->address[2 * part + (offset - base) / 4] = value;
-  }
-}
-
-static void device_write(uint32_t offset, uint32_t length, uint32_t value) {
-  if (length != 4 || (offset > 0x100 && offset != 0x104) || offset == 0x100) {
-    dev.ignored_writes++;
-    return;
-  }
-  uint32_t shift = dev.driver_features_select ? 32 : 0;
-  switch (offset) {
-    case 0x14:
-      dev.device_features_select = value;
-      return;
-    case 0x20:
-      if (dev.status != 3 || dev.driver_features_select > 1) return;
-      dev.driver_features &= ~(0xffffffffull << shift);
-      dev.driver_features |= ((uint64_t)value << shift) & FEATURES;
-      return;
-    case 0x24:
-      dev.driver_features_select = value;
-      return;
-    case 0x30:
-      dev.queue_select = value;
-      return;
-    case 0x50:
-      exits.notify++;
-      if (value >= QUEUES) return;
-      dev.queues[value].notifies++;
-      drain(value);
-      return;
-    case 0x64:
-      dev.interrupt_status &= ~value;
-      return;
-    case 0x70:
-      write_status(value);
-      return;
-    case 0x104:
-      dev.actual = value;
-      return;
-    default:
-      write_queue(offset, value);
-  }
-}
-
-static uint32_t device_read(uint32_t offset) {
-  bool queue = dev.queue_select < QUEUES;
-  switch (offset) {
-    case 0x00:
-      return 0x74726976;
-    case 0x04:
-      return 2;
-    case 0x08:
-      return 5;
-    case 0x10:
-      if (dev.device_features_select > 1) return 0;
-      return (uint32_t)(FEATURES >> (32 * dev.device_features_select));
-    case 0x34:
-      return queue ? QUEUE_MAX : 0;
-    case 0x44:
-      return queue ? dev.queues[dev.queue_select].ready : 0;
-    case 0x60:
-      return dev.interrupt_status;
-    case 0x70:
-      return dev.status;
-    case 0xfc:
-      return dev.generation;
-    case 0x100:
-      return dev.num_pages;
-    case 0x104:
-      return dev.actual;
-    default:
-      return 0;
   }
 }
 
@@ -367,8 +93,8 @@ static void console(const char* text, uint64_t length) {
     }
     line[used] = 0;
     used = 0;
-    exits.console_lines++;
-    printf("%8.3f s  %s\n", (double)now_us() / 1e6 - (double)ready_at / 1e6, line);
+    exits.lines++;
+    printf("%8.3f s  %s\n", (double)now_us() / 1e6 - (double)started_at / 1e6, line);
     strcpy(last_line, line);
     if (strstr(line, "micro-guest: touched")) touched_at = now_us();
     if (strstr(line, "micro-guest: freed")) freed_at = now_us();
@@ -383,6 +109,11 @@ static void serve_io(void) {
     memset(data, 0xff, (size_t)run->io.size * run->io.count);
   } else if (run->io.port == GUEST_CONSOLE_PORT) {
     console((const char*)data, (uint64_t)run->io.size * run->io.count);
+  } else if (run->io.port == GUEST_LINE_PORT) {
+    uint32_t address = *(uint32_t*)data;
+    if (address > RAM_BYTES - sizeof(struct guest_line)) die("line at %#x", address);
+    const struct guest_line* line = (const struct guest_line*)(ram + address);
+    console(line->text, line->length < sizeof(line->text) ? line->length : sizeof(line->text));
   } else if (run->io.port == GUEST_EXIT_PORT) {
     exit_code = data[0];
     finished = true;
@@ -395,14 +126,9 @@ static void* vcpu_thread(void* unused) {
     if (ioctl(vcpu, KVM_RUN, 0) < 0) die("KVM_RUN failed: %m");
     pthread_mutex_lock(&lock);
     switch (run->exit_reason) {
-      case KVM_EXIT_IO:
-        serve_io();
-        break;
-      case KVM_EXIT_MMIO:
-        serve_mmio();
-        break;
-      default:
-        die("unexpected exit %u after \"%s\"", run->exit_reason, last_line);
+      case KVM_EXIT_IO: serve_io(); break;
+      case KVM_EXIT_MMIO: serve_mmio(); break;
+      default: die("unexpected exit %u after \"%s\"", run->exit_reason, last_line);
     }
     bool end = finished;
     pthread_mutex_unlock(&lock);
@@ -411,16 +137,16 @@ static void* vcpu_thread(void* unused) {
 }
 
 static struct kvm_segment segment(uint16_t selector, uint16_t flags) {
-  return (struct kvm_segment){.limit = 0xffffffff,
-                              .selector = selector,
-                              .type = flags & 0xf,
-                              .s = flags >> 4 & 1,
-                              .dpl = flags >> 5 & 3,
-                              .present = flags >> 7 & 1,
-                              .avl = flags >> 12 & 1,
-                              .l = flags >> 13 & 1,
-                              .db = flags >> 14 & 1,
-                              .g = flags >> 15 & 1};
+  return (struct kvm_segment){
+      .limit = 0xffffffff,
+      .selector = selector,
+      .type = flags & 0xf,
+      .s = 1,
+      .present = 1,
+      .l = flags >> 13 & 1,
+      .db = flags >> 14 & 1,
+      .g = 1,
+  };
 }
 
 static void set_registers(void) {
@@ -437,6 +163,7 @@ static void set_registers(void) {
   sregs.cs = segment(0x08, 0xa09b);
   sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = segment(0x10, 0xc093);
   sregs.tr = segment(0x18, 0x808b);
+  sregs.tr.s = 0;
   sregs.gdt = (struct kvm_dtable){.base = GUEST_GDT_ADDRESS, .limit = sizeof(gdt) - 1};
   sregs.cr0 = 0x80000001;
   sregs.cr3 = GUEST_PML4_ADDRESS;
@@ -452,7 +179,7 @@ static void set_registers(void) {
 }
 
 static void create_vm(const char* image) {
-  kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+  int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
   if (kvm < 0) die("/dev/kvm: %m");
   vm = ioctl(kvm, KVM_CREATE_VM, 0);
   if (vm < 0) die("KVM_CREATE_VM: %m");
@@ -474,13 +201,11 @@ static void create_vm(const char* image) {
   if (vcpu < 0) die("KVM_CREATE_VCPU: %m");
   run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
              MAP_SHARED, vcpu, 0);
-  static struct {
-    struct kvm_cpuid2 head;
-    struct kvm_cpuid_entry2 entries[128];
-  } cpuid;
-  cpuid.head.nent = 128;
-  call(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid, "KVM_GET_SUPPORTED_CPUID");
-  call(vcpu, KVM_SET_CPUID2, &cpuid, "KVM_SET_CPUID2");
+  struct kvm_cpuid2* cpuid = calloc(1, sizeof(*cpuid) + 128 * sizeof(cpuid->entries[0]));
+  cpuid->nent = 128;
+  call(kvm, KVM_GET_SUPPORTED_CPUID, cpuid, "KVM_GET_SUPPORTED_CPUID");
+  call(vcpu, KVM_SET_CPUID2, cpuid, "KVM_SET_CPUID2");
+  free(cpuid);
   set_registers();
 }
 
@@ -495,37 +220,37 @@ static void create_vm(const char* image) {
     usleep(1000);                                                                               \
   }
 
-static void set_target(uint32_t pages) {
-  uint64_t before = host_mib(), calls = dev.discard_calls, start = now_us();
-  uint64_t all = exits.io + exits.mmio_read + exits.mmio_write;
+static void start_target(uint32_t pages) {
   pthread_mutex_lock(&lock);
-  dev.num_pages = pages;
-  dev.generation++;
-  interrupt(2);
+  device_set_target(pages);
   pthread_mutex_unlock(&lock);
-  WAIT_FOR(dev.actual == pages);
-  uint64_t elapsed = now_us() - start;
-  printf(
-      "            -> %u pages in %.1f ms, host memory %lu -> %lu MiB, %lu discards, %lu exits\n",
-      pages, (double)elapsed / 1e3, before, host_mib(), dev.discard_calls - calls,
-      exits.io + exits.mmio_read + exits.mmio_write - all);
+}
+
+static void set_target(uint32_t pages) {
+  uint64_t memory = host_mib(), discards = device.discards, start = now_us();
+  uint64_t before = exits.io + exits.mmio_read + exits.mmio_write;
+  start_target(pages);
+  WAIT_FOR(device.actual == pages);
+  double elapsed = (double)(now_us() - start) / 1e3;
+  uint64_t after = exits.io + exits.mmio_read + exits.mmio_write;
+  printf("            -> %u pages in %.1f ms, host memory %lu -> %lu MiB, ", pages, elapsed, memory,
+         host_mib());
+  printf("%lu discards, %lu exits\n", device.discards - discards, after - before);
 }
 
 static void ask_for_statistics(void) {
-  uint64_t seen = dev.stats_count;
+  uint64_t seen = device.statistics;
   pthread_mutex_lock(&lock);
-  dev.stats_held = false;
-  put_used(&dev.queues[2], dev.stats_head);
-  interrupt(1);
+  device_ask_for_statistics();
   pthread_mutex_unlock(&lock);
-  WAIT_FOR(dev.stats_count > seen);
-  printf("            -> statistics: %lu MiB free\n", dev.free_bytes / MIB);
+  WAIT_FOR(device.statistics > seen);
+  printf("            -> statistics: %lu MiB free\n", device.free_bytes / MIB);
 }
 
-static void normal_scenario(void) {
+static void touch_then_balloon(void) {
   WAIT_FOR(touched_at != 0);
   printf("            -> %.1f MiB/s touched, host memory %lu MiB\n",
-         (double)(TOUCH_BYTES / MIB) * 1e6 / (double)(touched_at - ready_at), host_mib());
+         (double)(TOUCH_BYTES / MIB) * 1e6 / (double)(touched_at - started_at), host_mib());
   WAIT_FOR(freed_at != 0);
   ask_for_statistics();
   uint64_t full = host_mib();
@@ -537,50 +262,124 @@ static void normal_scenario(void) {
   }
 }
 
-static void hostile_scenario(void) {
+// The target moves while the workload is writing.
+static void balloon_while_touching(void) {
+  WAIT_FOR(host_mib() > 8);
+  set_target(BALLOON_PAGES);
+  set_target(BALLOON_PAGES / 2);
+  if (touched_at) die("the workload was over before the balloon moved");
+  WAIT_FOR(freed_at != 0);
+  set_target(0);
+}
+
+// The balloon takes nearly all free memory; the workload takes some of it back.
+static void balloon_against_workload(void) {
+  WAIT_FOR(host_mib() > 8);
+  start_target(32768);
+  WAIT_FOR(freed_at != 0);
+  if (device.actual >= 32768) die("the guest took nothing back");
+  printf("            -> the guest kept %u pages in the balloon\n", device.actual);
+  set_target(0);
+}
+
+static void balloon_for_nothing(void) {
+  WAIT_FOR(freed_at != 0);
+  start_target(1024);
+  WAIT_FOR(device.actual == 1024 || finished);
+  start_target(0);
+}
+
+static void balloon_after_hostility(void) {
   WAIT_FOR(hostile_done);
   set_target(1024);
   set_target(0);
 }
 
+// For guests that end by themselves.
+static void only_wait(void) {}
+
+#define SLOWLY 1u   // pause 20 ms after each MiB of the workload
+#define MISUSE 2u   // boot parameters with a wrong magic number
+#define NOWHERE 4u  // a device address with nothing behind it
+#define MUTE 8u     // the device never answers
+#define LAZY 16u    // the device never discards
+#define HOSTILE 32u
+#define BREAKS 64u  // the device asks for a reset in the middle of the first inflation
+
+static const struct scenario {
+  const char* name;
+  void (*play)(void);
+  uint32_t guest_flags, quirks;
+  enum guest_exit expected;
+} scenarios[] = {
+    {"normal", touch_then_balloon, GUEST_LINE_CONSOLE, 0, GUEST_EXIT_DONE},
+    {"shuffle", touch_then_balloon, GUEST_SHUFFLE, 0, GUEST_EXIT_DONE},
+    {"busy", balloon_while_touching, GUEST_LINE_CONSOLE, SLOWLY, GUEST_EXIT_DONE},
+    {"pressure", balloon_against_workload, GUEST_LINE_CONSOLE, SLOWLY, GUEST_EXIT_DONE},
+    {"hostile", balloon_after_hostility, GUEST_LINE_CONSOLE, HOSTILE, GUEST_EXIT_DONE},
+    {"broken-device", touch_then_balloon, GUEST_LINE_CONSOLE, BREAKS, GUEST_EXIT_DONE},
+    {"lazy-device", balloon_for_nothing, 0, LAZY, GUEST_EXIT_BAD_MEMORY},
+    {"mute-device", balloon_for_nothing, 0, MUTE, GUEST_EXIT_TIMEOUT},
+    {"no-device", only_wait, 0, NOWHERE, GUEST_EXIT_NO_DEVICE},
+    {"bad-params", only_wait, 0, MISUSE, GUEST_EXIT_BAD_PARAMS},
+};
+
+static const struct scenario* find_scenario(const char* name) {
+  for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+    if (strcmp(scenarios[i].name, name) == 0) return &scenarios[i];
+  }
+  fprintf(stderr, "harness: scenarios:");
+  for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+    fprintf(stderr, " %s", scenarios[i].name);
+  }
+  die("no scenario %s", name);
+}
+
+static void write_params(const struct scenario* scenario) {
+  struct guest_boot_params params = {
+      .magic = scenario->quirks & MISUSE ? 0 : GUEST_PARAMS_MAGIC,
+      .version = GUEST_PARAMS_VERSION,
+      .size = sizeof(params),
+      .ram_bytes = RAM_BYTES,
+      .virtio_mmio_base = DEVICE_BASE + (scenario->quirks & NOWHERE ? DEVICE_BYTES : 0),
+      .virtio_gsi = GSI,
+      .touch_bytes = TOUCH_BYTES,
+      .touch_chunk_bytes = scenario->quirks & SLOWLY ? MIB : 16 * MIB,
+      .touch_interval_us = scenario->quirks & SLOWLY ? 20000 : 1000,
+      .tsc_khz = (uint32_t)ioctl(vcpu, KVM_GET_TSC_KHZ, 0),
+      .flags = GUEST_RETOUCH | GUEST_STATISTICS | GUEST_VERIFY | scenario->guest_flags,
+      .hostile_mode = scenario->quirks & HOSTILE ? GUEST_HOSTILE_ALL : 0,
+      .shuffle_seed = 1,
+      .wait_timeout_us = 500000,
+      .idle_exit_us = 500000,
+  };
+  memcpy(ram + GUEST_PARAMS_ADDRESS, &params, sizeof(params));
+}
+
 int main(int count, char** arguments) {
-  if (count < 2) die("usage: harness micro-guest.bin [normal|shuffle|hostile]");
-  const char* mode = count > 2 ? arguments[2] : "normal";
+  if (count < 2) die("usage: harness micro-guest.bin [SCENARIO]");
+  const struct scenario* scenario = find_scenario(count > 2 ? arguments[2] : "normal");
   setvbuf(stdout, NULL, _IOLBF, 0);
   create_vm(arguments[1]);
-  bool hostile = strcmp(mode, "hostile") == 0;
-  struct guest_boot_params params = {.magic = GUEST_PARAMS_MAGIC,
-                                     .version = GUEST_PARAMS_VERSION,
-                                     .size = sizeof(params),
-                                     .ram_bytes = RAM_BYTES,
-                                     .virtio_mmio_base = DEVICE_BASE,
-                                     .virtio_gsi = GSI,
-                                     .touch_bytes = TOUCH_BYTES,
-                                     .touch_chunk_bytes = 16 * MIB,
-                                     .touch_interval_us = 1000,
-                                     .tsc_khz = (uint32_t)ioctl(vcpu, KVM_GET_TSC_KHZ, 0),
-                                     .flags = GUEST_RETOUCH | GUEST_STATISTICS | GUEST_VERIFY,
-                                     .hostile_mode = hostile ? GUEST_HOSTILE_ALL : 0,
-                                     .idle_exit_us = 1000000,
-                                     .shuffle_seed = 1};
-  if (strcmp(mode, "shuffle") == 0) params.flags |= GUEST_SHUFFLE;
-  memcpy(ram + GUEST_PARAMS_ADDRESS, &params, sizeof(params));
-  ready_at = now_us();
+  device.ram = ram;
+  device.ram_bytes = RAM_BYTES;
+  device.pulse_interrupt = pulse_interrupt;
+  device.no_discard = scenario->quirks & LAZY;
+  device.silent = scenario->quirks & MUTE;
+  device.break_at = scenario->quirks & BREAKS ? 20 : 0;
+  write_params(scenario);
+  started_at = now_us();
   pthread_t thread;
   if (pthread_create(&thread, NULL, vcpu_thread, NULL) != 0) die("no thread");
-  if (hostile) {
-    hostile_scenario();
-  } else {
-    normal_scenario();
-  }
+  scenario->play();
   pthread_join(thread, NULL);
-  printf(
-      "harness: exit code %d; exits: io %lu (%lu lines), mmio read %lu, write %lu (notify %lu)\n",
-      exit_code, exits.io, exits.console_lines, exits.mmio_read, exits.mmio_write, exits.notify);
-  printf(
-      "harness: frames %lu (bad %lu, duplicate %lu), bad chains %lu, bad heads %lu, resets %lu "
-      "(needed %lu), ignored writes %lu\n",
-      dev.frames, dev.bad_frames, dev.duplicate_frames, dev.bad_chains, dev.bad_heads, dev.resets,
-      dev.needs_resets, dev.ignored_writes);
-  return exit_code == 0 ? 0 : 1;
+  bool good = exit_code == (int)scenario->expected;
+  printf("%s: %s, exit code %d\n", scenario->name, good ? "passed" : "FAILED", exit_code);
+  printf("  exits: io %lu (%lu lines), mmio read %lu, mmio write %lu (notify %lu)\n", exits.io,
+         exits.lines, exits.mmio_read, exits.mmio_write, device.notifies);
+  printf("  frames %lu (bad %lu, duplicate %lu), bad chains %lu, bad heads %lu\n", device.frames,
+         device.bad_frames, device.duplicate_frames, device.bad_chains, device.bad_heads);
+  printf("  resets %lu (asked for %lu), ignored writes %lu\n", device.resets, device.reset_requests,
+         device.ignored_writes);
+  return good ? 0 : 1;
 }
