@@ -98,8 +98,10 @@ static void put_used(struct device_queue* queue, uint16_t head) {
   __atomic_store_n((uint16_t*)(used + 2), (uint16_t)(index + 1), __ATOMIC_RELEASE);
 }
 
-static void hold_statistics(struct device_queue* queue, uint16_t head) {
-  if (device.statistics_held) put_used(queue, device.statistics_head);
+// Keeps one buffer; true if that sent another one back.
+static bool hold_statistics(struct device_queue* queue, uint16_t head) {
+  bool sent_back = device.statistics_held;
+  if (sent_back) put_used(queue, device.statistics_head);
   device.statistics_held = true;
   device.statistics_head = head;
   device.statistics++;
@@ -108,6 +110,7 @@ static void hold_statistics(struct device_queue* queue, uint16_t head) {
   for (uint32_t i = 0; data && i + 10 <= table[head].length && i < 2560; i += 10) {
     if (data[i] == 4 && data[i + 1] == 0) memcpy(&device.free_bytes, data + i + 2, 8);
   }
+  return sent_back;
 }
 
 static void drain(uint32_t index) {
@@ -115,6 +118,7 @@ static void drain(uint32_t index) {
   struct device_queue* queue = &device.queues[index];
   if (!(device.status & 4) || (device.status & 0xc0) || !queue->ready || device.silent) return;
   if (device.break_at && device.notifies == device.break_at) {
+    device.break_at = 0;
     needs_reset();
     return;
   }
@@ -132,9 +136,8 @@ static void drain(uint32_t index) {
       device.bad_heads++;
       continue;
     }
-    used = true;
     if (index == 2) {
-      hold_statistics(queue, head);
+      used |= hold_statistics(queue, head);
       continue;
     }
     uint32_t count = 0;
@@ -144,8 +147,14 @@ static void drain(uint32_t index) {
       discard(frames, count);
     }
     put_used(queue, head);
+    used = true;
   }
-  if (used && index != 2) interrupt(1);
+  if (used) interrupt(1);
+}
+
+void device_notify(uint32_t queue) {
+  device.notifies++;
+  if (queue < DEVICE_QUEUES) drain(queue);
 }
 
 static void activate(void) {
@@ -219,11 +228,7 @@ void device_write(uint32_t offset, uint32_t length, uint32_t value) {
       return;
     case 0x24: device.driver_features_select = value; return;
     case 0x30: device.queue_select = value; return;
-    case 0x50:
-      device.notifies++;
-      if (value >= DEVICE_QUEUES) return;
-      drain(value);
-      return;
+    case 0x50: device_notify(value); return;
     case 0x64: device.interrupt_status &= ~value; return;
     case 0x70: write_status(value); return;
     case 0x104: device.actual = value; return;

@@ -37,6 +37,8 @@ extern struct device device;
 
 uint32_t device_read(uint32_t offset);
 void device_write(uint32_t offset, uint32_t length, uint32_t value);
+// What a write to QueueNotify does; also for notifications that arrive by an eventfd.
+void device_notify(uint32_t queue);
 void device_set_target(uint32_t pages);
 // Gives the held statistics buffer back, which asks for a new sample.
 void device_ask_for_statistics(void);

@@ -3,11 +3,13 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -209,6 +211,32 @@ static void create_vm(const char* image) {
   set_registers();
 }
 
+// Serves notifications apart from the vCPU, as a device in a process of its own does.
+static void* notify_thread(void* unused) {
+  (void)unused;
+  struct pollfd events[DEVICE_QUEUES];
+  for (uint32_t queue = 0; queue < DEVICE_QUEUES; queue++) {
+    events[queue] = (struct pollfd){.fd = eventfd(0, EFD_CLOEXEC), .events = POLLIN};
+    struct kvm_ioeventfd notify = {.datamatch = queue,
+                                   .addr = DEVICE_BASE + 0x50,
+                                   .len = 4,
+                                   .fd = events[queue].fd,
+                                   .flags = KVM_IOEVENTFD_FLAG_DATAMATCH};
+    call(vm, KVM_IOEVENTFD, &notify, "KVM_IOEVENTFD");
+  }
+  while (poll(events, DEVICE_QUEUES, -1) > 0) {
+    for (uint32_t queue = 0; queue < DEVICE_QUEUES; queue++) {
+      eventfd_t value;
+      if (!(events[queue].revents & POLLIN)) continue;
+      if (eventfd_read(events[queue].fd, &value) != 0) die("eventfd: %m");
+      pthread_mutex_lock(&lock);
+      device_notify(queue);
+      pthread_mutex_unlock(&lock);
+    }
+  }
+  return NULL;
+}
+
 // Waits for a condition that the vCPU thread brings about; dies after 60 s.
 #define WAIT_FOR(condition)                                                                     \
   for (uint64_t limit = now_us() + 60000000;;) {                                                \
@@ -306,6 +334,8 @@ static void only_wait(void) {}
 #define HOSTILE 32u
 #define BREAKS 64u  // the device asks for a reset in the middle of the first inflation
 
+#define APART 128u  // notifications by ioeventfd, served by a thread
+
 static const struct scenario {
   const char* name;
   void (*play)(void);
@@ -317,6 +347,9 @@ static const struct scenario {
     {"busy", balloon_while_touching, GUEST_LINE_CONSOLE, SLOWLY, GUEST_EXIT_DONE},
     {"pressure", balloon_against_workload, GUEST_LINE_CONSOLE, SLOWLY, GUEST_EXIT_DONE},
     {"hostile", balloon_after_hostility, GUEST_LINE_CONSOLE, HOSTILE, GUEST_EXIT_DONE},
+    {"apart", touch_then_balloon, GUEST_LINE_CONSOLE, APART, GUEST_EXIT_DONE},
+    {"hostile-apart", balloon_after_hostility, GUEST_LINE_CONSOLE, APART | HOSTILE,
+     GUEST_EXIT_DONE},
     {"broken-device", touch_then_balloon, GUEST_LINE_CONSOLE, BREAKS, GUEST_EXIT_DONE},
     {"lazy-device", balloon_for_nothing, 0, LAZY, GUEST_EXIT_BAD_MEMORY},
     {"mute-device", balloon_for_nothing, 0, MUTE, GUEST_EXIT_TIMEOUT},
@@ -370,6 +403,7 @@ int main(int count, char** arguments) {
   write_params(scenario);
   started_at = now_us();
   pthread_t thread;
+  if (scenario->quirks & APART) pthread_create(&thread, NULL, notify_thread, NULL);
   if (pthread_create(&thread, NULL, vcpu_thread, NULL) != 0) die("no thread");
   scenario->play();
   pthread_join(thread, NULL);
