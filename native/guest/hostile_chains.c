@@ -6,7 +6,11 @@
 static uint8_t statistics_page[PAGE_BYTES] __attribute__((aligned(4096)));
 static struct descriptor indirect_table[4] __attribute__((aligned(64)));
 
-static uint64_t ram_end(void) { return params.ram_bytes; }
+// The first address above all RAM; what does not fit below the hole lies above 4 GiB.
+static uint64_t ram_end(void) {
+  if (params.ram_bytes <= GUEST_RAM_LIMIT) return params.ram_bytes;
+  return params.ram_bytes - GUEST_RAM_LIMIT + (1ull << 32);
+}
 
 static struct virtqueue* watch(uint16_t index, uint16_t expected) {
   hostile.watched = &virtqueues[index];

@@ -150,7 +150,7 @@ static void descriptors_misaligned(void) { start_with_offsets(16, 8, 0, 0); }
 static void available_misaligned(void) { start_with_offsets(16, 0, 1, 0); }
 static void used_misaligned(void) { start_with_offsets(16, 0, 0, 2); }
 static void rings_outside(void) {
-  start_with(16, params.ram_bytes, params.virtio_mmio_base, 0xfffffffffffffff0u);
+  start_with(16, 0xfffffff000u, params.virtio_mmio_base, 0xfffffffffffffff0u);
 }
 static void rings_overlap(void) {
   uint64_t place = (uint64_t)virtqueues[QUEUE_INFLATE].memory->descriptors;
