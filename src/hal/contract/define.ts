@@ -110,11 +110,11 @@ type Method<D> =
 
 /** The TypeScript interface of a declaration. Homomorphic, so that doc comments of the entries show in editors. */
 export type Interface<D extends Declaration> = {
-  readonly [K in keyof D as D[K] extends CallDefinition ? K : never]: Method<D[K]>;
+  readonly [K in keyof D as D[K] extends { readonly kind: 'call' } ? K : never]: Method<D[K]>;
 };
 
 export type EventsOf<D extends Declaration> = {
-  readonly [K in keyof D as D[K] extends EventDefinition ? K : never]: D[K] extends EventDefinition<
+  readonly [K in keyof D as D[K] extends { readonly kind: 'event' } ? K : never]: D[K] extends EventDefinition<
     infer F
   >
     ? ValuesOf<F>

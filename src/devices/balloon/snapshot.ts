@@ -1,0 +1,29 @@
+import type { FeatureSet } from '../virtio/features.js';
+import type { QueueSnapshot } from '../virtio/split-queue.js';
+import type { StatsSnapshot } from './stats-queue.js';
+
+/** Everything of a balloon that is not in guest memory and not in the transport's registers. Plain data. */
+export interface BalloonSnapshot {
+  readonly offeredFeatures: FeatureSet;
+  /** What the driver acknowledged. */
+  readonly features: FeatureSet;
+  readonly targetPages: number;
+  readonly actualPages: number;
+  /** Active queues by index; empty if the driver is not running. */
+  readonly queues: readonly (QueueSnapshot & { readonly index: number })[];
+  readonly stats: StatsSnapshot;
+}
+
+/** FEATURES_DIFFER: the snapshot is of a balloon with other options. CORRUPT: no balloon can have been in this state. */
+export type SnapshotErrorCode = 'FEATURES_DIFFER' | 'CORRUPT';
+
+/** A snapshot that cannot be restored. The device is as it was before. */
+export class SnapshotError extends Error {
+  override readonly name = 'SnapshotError';
+  readonly code: SnapshotErrorCode;
+
+  constructor(code: SnapshotErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
