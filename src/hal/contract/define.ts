@@ -114,11 +114,9 @@ export type Interface<D extends Declaration> = {
 };
 
 export type EventsOf<D extends Declaration> = {
-  readonly [K in keyof D as D[K] extends { readonly kind: 'event' } ? K : never]: D[K] extends EventDefinition<
-    infer F
-  >
-    ? ValuesOf<F>
-    : never;
+  readonly [K in keyof D as D[K] extends { readonly kind: 'event' }
+    ? K
+    : never]: D[K] extends EventDefinition<infer F> ? ValuesOf<F> : never;
 };
 
 /** One call, compiled: names, codecs and tags side by side, for loops without look-ups. */
