@@ -146,6 +146,12 @@ export class Reactor implements EventSource {
     this.stopped = true;
   }
 
+  /** Ends the run between two turns: nothing of it is in the trace. */
+  halt(): void {
+    this.stopped = true;
+    if (!this.running && !this.scope.active) this.drain();
+  }
+
   get hasStopped(): boolean {
     return this.stopped;
   }
