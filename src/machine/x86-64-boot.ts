@@ -1,5 +1,4 @@
 import type { HalOf } from '../hal/contract/define.js';
-import type { Bytes, GuestAddress } from '../hal/contract/units.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Mmap } from '../hal/mmap.js';
 

@@ -7,7 +7,7 @@ import { Reactor, type RunEnd, type TurnHooks } from './reactor.js';
 
 /** Sees each turn that matched. */
 export interface ReplayObserver {
-  turnMatched(number: number, calls: number): void;
+  turnMatched(number: number, calls: number, timeNs: number): void;
 }
 
 export interface ReplayEnd extends RunEnd {
@@ -51,7 +51,7 @@ export function replayTurns(
   let calls = 0;
   let going = true;
   while (source.next()) {
-    matcher.beginTurn(source.bytes, source.start, source.end);
+    matcher.beginTurn(source.buffer, source.start, source.end);
     if (!going) {
       cursor.diverge({
         kind: 'leftover-turns',
@@ -60,7 +60,7 @@ export function replayTurns(
     }
     going = reactor.replay(cursor.event, cursor.timeNs, setUp);
     calls += cursor.matched;
-    observer?.turnMatched(cursor.number, cursor.matched);
+    observer?.turnMatched(cursor.number, cursor.matched, cursor.timeNs);
   }
   return { ...reactor.end(), calls };
 }

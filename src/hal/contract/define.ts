@@ -161,14 +161,15 @@ export interface HalContract<D extends Declaration = Declaration> {
   readonly events: readonly EventSpec[];
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: inversify's AbstractNewable is written so, and any is not never
+type Constructor<T> = abstract new (...args: any[]) => T;
+
 /**
  * A contract is its own token for dependency injection: an abstract class, so that inversify accepts it, infers what it
  * resolves to, and names it in its errors.
  */
 export type HalToken<D extends Declaration = Declaration> = HalContract<D> &
-  (abstract new (
-    ...args: never[]
-  ) => Interface<D>);
+  Constructor<Interface<D>>;
 
 /** The interface of a contract: `HalOf<typeof Mmap>`. */
 export type HalOf<C> = C extends { readonly declaration: infer D extends Declaration }

@@ -33,7 +33,7 @@ export class TurnBuffer implements TurnSink {
     const { bytes, ends } = this;
     return {
       next: () => ++index < ends.length,
-      bytes,
+      buffer: bytes,
       get start() {
         return ends[index - 1] ?? 0;
       },

@@ -34,7 +34,7 @@ export const FAILURE_TAG = tagOf(TURN.failure, WIRE_LENGTH);
 export interface TurnSource {
   /** Steps to the next turn; false after the last one. */
   next(): boolean;
-  readonly bytes: Uint8Array;
+  readonly buffer: Uint8Array;
   readonly start: number;
   readonly end: number;
 }

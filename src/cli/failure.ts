@@ -1,0 +1,35 @@
+import { HalError } from '../hal/contract/errors.js';
+import { DivergenceError } from '../hal/replay/divergence.js';
+import { ConfigError } from '../program.js';
+import { TraceFormatError, TraceWriteError } from '../trace/errors.js';
+
+/** Exit codes of the command (DESIGN.md, "Errors"). */
+export const EXIT = { ok: 0, failed: 1, badInput: 2, noHardware: 3 } as const;
+
+/** Bad usage: a flag or a file name that makes no sense. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly code = 'USAGE';
+}
+
+/** One clear line and an exit code for whatever went wrong. */
+export function explain(error: unknown): { line: string; exitCode: number; code: string } {
+  if (error instanceof DivergenceError) {
+    return { line: error.message, exitCode: EXIT.failed, code: error.code };
+  }
+  if (error instanceof UsageError || error instanceof ConfigError) {
+    return { line: error.message, exitCode: EXIT.badInput, code: error.code };
+  }
+  if (error instanceof TraceFormatError) {
+    return { line: error.message, exitCode: EXIT.badInput, code: error.code };
+  }
+  if (error instanceof TraceWriteError) {
+    return { line: error.message, exitCode: EXIT.failed, code: error.code };
+  }
+  if (HalError.is(error)) {
+    const exitCode = error.code === 'UNSUPPORTED' ? EXIT.noHardware : EXIT.failed;
+    return { line: error.message, exitCode, code: error.code };
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { line: `internal error: ${message}`, exitCode: EXIT.failed, code: 'INTERNAL' };
+}

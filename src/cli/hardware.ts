@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AnyImplementation } from '../hal/bind.js';
+import { UnsupportedError } from '../hal/contract/errors.js';
+import { type Implementation, implement } from '../hal/contract/implementation.js';
+import { Mmap } from '../hal/mmap.js';
+import { MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
+
+/** The package's own folder, from `dist/` as from the bundle. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
+    folder = dirname(folder);
+  }
+  return folder;
+}
+
+export function microGuestPath(): string {
+  return join(packageRoot(), 'build', 'guest', 'micro-guest.bin');
+}
+
+/**
+ * This machine's hardware, for the native and the recording profile. Nothing of it is loaded before this is called.
+ *
+ * @param consoleOutput where the guest's console goes; undefined drops it.
+ * @throws UnsupportedError without the addon or the micro guest.
+ */
+export async function hardware(
+  consoleOutput: NodeJS.WritableStream | undefined,
+): Promise<AnyImplementation[]> {
+  const native = await import('../hal/native/index.js');
+  const { hostFilesOver } = await import('../hal/native/host-files.js');
+  const { memPressureOf } = await import('../hal/native/mem-pressure.js');
+  const { consoleOn } = await import('../hal/native/console.js');
+  const { processOf } = await import('../hal/native/process.js');
+  const implementations: AnyImplementation[] = [
+    ...native.nativeImplementations(),
+    hostFilesOver(),
+    memPressureOf(),
+    consoleOn({ output: consoleOutput ?? NOWHERE }),
+    processOf(),
+  ];
+  return implementations.map((implementation) =>
+    implementation.contract === Mmap
+      ? withImages(implementation as unknown as Implementation<typeof Mmap>)
+      : implementation,
+  );
+}
+
+const NOWHERE = { write: () => true, on: () => undefined };
+
+/** Images have names in traces, and paths only here: a path of this machine would keep a trace from being replayed. */
+function withImages(mmap: Implementation<typeof Mmap>): AnyImplementation {
+  return implement(
+    Mmap,
+    (emit) => {
+      const inner = mmap.create(emit);
+      return { ...inner, load: (args) => inner.load({ ...args, path: imagePath(args.path) }) };
+    },
+    {
+      ...(mmap.validates === undefined ? {} : { validates: mmap.validates }),
+      ...(mmap.dispose === undefined ? {} : { dispose: mmap.dispose }),
+    },
+  );
+}
+
+function imagePath(name: string): string {
+  if (name !== MICRO_GUEST_IMAGE) return name;
+  const path = microGuestPath();
+  if (existsSync(path)) return path;
+  throw new UnsupportedError(
+    'The micro guest is not built',
+    'Run "npm run build:native" on x86_64 Linux with gcc and binutils.',
+  );
+}

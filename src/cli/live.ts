@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { ContainerModule } from 'inversify';
+import type { BalloonVmConfig } from '../programs/balloon-config.js';
+import { BALLOON_VM_OBSERVER, type BalloonVmObserver, balloonVm } from '../programs/balloon-vm.js';
+import type { RunEnd } from '../reactor/reactor.js';
+import { runLane } from '../run.js';
+import type { TraceWriteError } from '../trace/errors.js';
+import { Recording } from '../trace/recording.js';
+import { hardware, packageRoot } from './hardware.js';
+
+export interface LiveOptions {
+  readonly config: BalloonVmConfig;
+  readonly record: string | undefined;
+  readonly onTraceError: 'stop' | 'go-on';
+  readonly observer: BalloonVmObserver;
+  readonly console: NodeJS.WritableStream | undefined;
+  readonly warn: (text: string) => void;
+}
+
+export interface LiveEnd extends RunEnd {
+  readonly traceError: TraceWriteError | undefined;
+  readonly traceBytes: number | undefined;
+}
+
+export function packageVersion(): string {
+  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const monotonicNs = (): number => {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e9 + nanoseconds;
+};
+
+/** Runs the balloon VM on this machine's hardware, and records it if asked. */
+export async function runLive(options: LiveOptions): Promise<LiveEnd> {
+  const { config, record, onTraceError, observer, warn } = options;
+  const implementations = await hardware(options.console);
+  const extra = [
+    new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer)),
+  ];
+  if (record === undefined) {
+    const profile = { kind: 'native' as const, implementations, clockNs: monotonicNs };
+    const end = await runLane(balloonVm, 'main', config, profile, extra).ended;
+    return { ...end, traceError: undefined, traceBytes: undefined };
+  }
+  let stop = () => {};
+  const recording = new Recording({
+    path: record,
+    program: {
+      package: balloonVm.package,
+      export: balloonVm.export,
+      version: balloonVm.version,
+      config,
+    },
+    contracts: balloonVm.contracts,
+    library: `halyard ${packageVersion()}`,
+    machine: { guest: config.guestArchitecture, kernel: release(), page: '4096' },
+    onError: (error) => {
+      warn(
+        `${error.message}. The recording ends here; the VM ${onTraceError === 'stop' ? 'stops' : 'goes on'}`,
+      );
+      if (onTraceError === 'stop') stop();
+    },
+  });
+  const sink = recording.lane('main');
+  const profile = { kind: 'recording' as const, implementations, clockNs: monotonicNs, sink };
+  const run = runLane(balloonVm, 'main', config, profile, extra);
+  stop = run.stop;
+  if (recording.failed !== undefined && onTraceError === 'stop') run.stop();
+  const end = await run.ended;
+  const message = end.failure instanceof Error ? end.failure.message : '';
+  recording.endLane('main', end.failure === undefined ? 'stopped' : 'failed', message);
+  recording.close();
+  return { ...end, traceError: recording.failed, traceBytes: recording.writtenBytes };
+}

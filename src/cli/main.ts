@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { BYTES_PER_MIB } from '../hal/contract/units.js';
+import type { MatchMode } from '../hal/replay/matcher.js';
+import { DEFAULT_CONFIG, parseBalloonConfig } from '../programs/balloon-config.js';
+import { EXIT, explain, UsageError } from './failure.js';
+import { Output } from './output.js';
+
+type Flags = Readonly<Record<string, unknown>>;
+
+let exitCode: number = EXIT.ok;
+
+/** Runs one command and turns whatever it throws into one line and an exit code. */
+function action(
+  run: (output: Output, flags: Flags, args: readonly unknown[]) => Promise<number> | number,
+) {
+  return async (...given: unknown[]): Promise<void> => {
+    const command = given.at(-1) as Command;
+    const flags = command.optsWithGlobals() as Flags;
+    const output = new Output(flags['json'] === true);
+    try {
+      exitCode = await run(output, flags, given.slice(0, -2));
+    } catch (error) {
+      const { line, exitCode: code, code: name } = explain(error);
+      output.warn(line);
+      output.result({ error: { code: name, message: line } });
+      exitCode = code;
+    }
+  };
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError('expected a number of 0 or more');
+  }
+  return value;
+}
+
+function margin(text: string): unknown {
+  if (text === 'auto') return text;
+  if (text.startsWith('-')) return { belowAvailable: number(text.slice(1)) };
+  return number(text);
+}
+
+function addRunOptions(command: Command): Command {
+  const { work } = DEFAULT_CONFIG;
+  return command
+    .option('--memory <MiB>', 'memory of the guest', number, DEFAULT_CONFIG.ramMiB)
+    .option(
+      '--margin <MiB>',
+      'low-memory margin: MiB, "auto", or -N for N MiB under what is available at the start',
+      margin,
+      DEFAULT_CONFIG.margin,
+    )
+    .option('--seconds <n>', 'end the run after so long; 0: when the guest ends', number, 0)
+    .option('--touch <MiB>', 'memory that the guest uses', number, work.touchBytes / BYTES_PER_MIB)
+    .option('--time-scale <x>', "multiplies the policy's timers; 1 is the original", number, 1)
+    .addOption(
+      new Option('--device <where>', 'where the balloon device runs')
+        .choices(['in-process', 'process'])
+        .default(DEFAULT_CONFIG.device),
+    )
+    .option('--config <json|file>', 'the whole configuration as JSON, instead of the options above')
+    .addOption(
+      new Option('--on-trace-error <do>', 'what the VM does when the trace cannot be written')
+        .choices(['stop', 'go-on'])
+        .default('stop'),
+    )
+    .option('--console <file>', "the guest's console goes to this file")
+    .option('--json', 'print one JSON value');
+}
+
+function readConfig(text: string): unknown {
+  const json = text.trimStart().startsWith('{') ? text : readFileSync(text, 'utf8');
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new UsageError(`--config is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function runFlags(flags: Flags, record: string | undefined) {
+  const given = flags['config'] as string | undefined;
+  const config =
+    given !== undefined
+      ? parseBalloonConfig(readConfig(given))
+      : parseBalloonConfig({
+          ramMiB: flags['memory'],
+          margin: flags['margin'],
+          seconds: flags['seconds'],
+          timeScale: flags['timeScale'],
+          device: flags['device'],
+          work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },
+        });
+  return {
+    config,
+    record,
+    onTraceError: flags['onTraceError'] as 'stop' | 'go-on',
+    console: flags['console'] as string | undefined,
+  };
+}
+
+const halyard = new Command('halyard')
+  .description(
+    'Runs virtual machines whose memory a balloon policy manages; records them and replays them anywhere.',
+  )
+  .exitOverride()
+  .configureOutput({
+    outputError: (text, write) => write(`halyard: ${text.replace(/^error: /, '')}`),
+  });
+
+addRunOptions(halyard.command('run').description('run a VM with its balloon under the 2018 policy'))
+  .option('--record <file>', 'write a trace of the run')
+  .action(
+    action(async (output, flags) => {
+      const { runCommand } = await import('./run-command.js');
+      return runCommand(runFlags(flags, flags['record'] as string | undefined), output);
+    }),
+  );
+
+addRunOptions(
+  halyard.command('record <file>').description('run a VM and write a trace of it'),
+).action(
+  action(async (output, flags, [file]) => {
+    const { runCommand } = await import('./run-command.js');
+    return runCommand(runFlags(flags, file as string), output);
+  }),
+);
+
+halyard
+  .command('replay <files...>')
+  .description('replay traces without hardware, and say whether the program still does the same')
+  .addOption(
+    new Option(
+      '--match <mode>',
+      'exact: same calls, same order, same bytes; effects: same effects between fences',
+    )
+      .choices(['exact', 'effects'])
+      .default('exact'),
+  )
+  .option('--program <module>', 'the module that exports the recorded program, if it is not ours')
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output, flags, [files]) => {
+      const { replayCommand } = await import('./replay-command.js');
+      const match = flags['match'] as MatchMode;
+      return replayCommand(
+        files as string[],
+        { match, program: flags['program'] as string | undefined },
+        output,
+      );
+    }),
+  );
+
+halyard
+  .command('inspect <file>')
+  .description('say what a trace is; with --turn, show every call of one turn')
+  .option('--turn <n>', 'the turn to show, from 0', number)
+  .option('--lane <name>', 'of this lane', 'main')
+  .option('--program <module>', 'the module that exports the recorded program, if it is not ours')
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output, flags, [file]) => {
+      const { inspectCommand } = await import('./inspect-command.js');
+      return inspectCommand(
+        file as string,
+        {
+          turn: flags['turn'] as number | undefined,
+          lane: flags['lane'] as string | undefined,
+          program: flags['program'] as string | undefined,
+        },
+        output,
+      );
+    }),
+  );
+
+halyard
+  .command('repair <file>')
+  .description('recover what is whole in a damaged or unfinished trace')
+  .requiredOption('-o, --output <file>', 'the new trace; the damaged one is left as it is')
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output, flags, [file]) => {
+      const { repairCommand } = await import('./repair-command.js');
+      return repairCommand(file as string, flags['output'] as string, output);
+    }),
+  );
+
+halyard
+  .command('doctor')
+  .description('say what this machine can do, and what to do about the rest')
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output) => {
+      const { doctorCommand } = await import('./doctor-command.js');
+      return doctorCommand(output);
+    }),
+  );
+
+halyard
+  .command('demo')
+  .description('the main job: boot, pressure, balloon, recovery, trace, replay')
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output) => {
+      const { demoCommand } = await import('./demo-command.js');
+      return demoCommand(output);
+    }),
+  );
+
+/** Runs the command line. Sets the exit code; never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await halyard.parseAsync(argv);
+    process.exitCode = exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  DivergenceError,
+  type DivergenceReport,
+  formatDivergence,
+} from '../hal/replay/divergence.js';
+import type { MatchMode } from '../hal/replay/matcher.js';
+import { replayLane } from '../run.js';
+import {
+  contractProblems,
+  laneSource,
+  openTraceFile,
+  type TraceFile,
+} from '../trace/trace-file.js';
+import { EXIT, explain, UsageError } from './failure.js';
+import type { Output } from './output.js';
+import { findProgram } from './programs.js';
+
+export interface ReplayFlags {
+  readonly match: MatchMode;
+  readonly program?: string | undefined;
+}
+
+export interface LaneResult {
+  readonly lane: string;
+  readonly turns: number;
+  readonly calls: number;
+  readonly outcome: string;
+}
+
+export interface ReplayResult {
+  readonly file: string;
+  readonly match: MatchMode;
+  readonly verdict: 'identical' | 'diverged';
+  readonly lanes: readonly LaneResult[];
+  /** From the first to the last recorded turn. */
+  readonly recordedSeconds: number;
+  readonly replaySeconds: number;
+  readonly divergence: DivergenceReport | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** Replays every lane of a trace. A divergence is a result; a damaged file is an error. */
+export async function replayFile(path: string, flags: ReplayFlags): Promise<ReplayResult> {
+  const trace = openTraceFile(path);
+  const program = await findProgram(trace.program, flags.program);
+  const problems = contractProblems(trace, program.contracts);
+  if (problems.length > 0) {
+    throw new UsageError(
+      `${path}: the contracts have changed since it was recorded: ${problems.join('; ')}. Record it again, or replay it ` +
+        'with the version that recorded it',
+    );
+  }
+  const config = program.parseConfig(trace.program.config);
+  const started = performance.now();
+  const lanes: LaneResult[] = [];
+  const span = { first: Number.POSITIVE_INFINITY, last: 0 };
+  try {
+    for (const lane of trace.lanes) {
+      const source = laneSource(trace, lane);
+      const end = replayLane(program, lane.name, config, source, {
+        match: flags.match,
+        complete: lane.outcome === 'stopped',
+        observer: {
+          turnMatched: (_number, _calls, timeNs) => {
+            span.first = Math.min(span.first, timeNs);
+            span.last = Math.max(span.last, timeNs);
+          },
+        },
+      });
+      lanes.push({
+        lane: lane.name,
+        turns: end.turns,
+        calls: end.calls,
+        outcome: lane.outcome ?? 'broken off',
+      });
+    }
+    return result(trace, flags, 'identical', lanes, span, started, undefined);
+  } catch (error) {
+    if (!(error instanceof DivergenceError)) throw error;
+    const report = { ...error.report, recordAgain: recordAgain(trace) };
+    return result(trace, flags, 'diverged', lanes, span, started, report);
+  }
+}
+
+function result(
+  trace: TraceFile,
+  flags: ReplayFlags,
+  verdict: ReplayResult['verdict'],
+  lanes: readonly LaneResult[],
+  span: { first: number; last: number },
+  started: number,
+  divergence: DivergenceReport | undefined,
+): ReplayResult {
+  return {
+    file: trace.path,
+    match: flags.match,
+    verdict,
+    lanes,
+    recordedSeconds: Math.max(0, (span.last - span.first) / 1e9),
+    replaySeconds: (performance.now() - started) / 1000,
+    divergence,
+    warnings: trace.warnings,
+  };
+}
+
+function recordAgain(trace: TraceFile): string {
+  const config = JSON.stringify(trace.program.config);
+  return `halyard record --config '${config}' ${trace.path}`;
+}
+
+/** @returns the exit code: the worst of all files. */
+export async function replayCommand(
+  files: readonly string[],
+  flags: ReplayFlags,
+  output: Output,
+): Promise<number> {
+  const results: unknown[] = [];
+  let exitCode: number = EXIT.ok;
+  for (const file of files) {
+    try {
+      const replayed = await replayFile(file, flags);
+      results.push(replayed);
+      show(replayed, output);
+      if (replayed.verdict === 'diverged') exitCode = Math.max(exitCode, EXIT.failed);
+    } catch (error) {
+      const { line, exitCode: code, code: name } = explain(error);
+      output.warn(line);
+      results.push({ file, verdict: 'error', code: name, message: line });
+      exitCode = Math.max(exitCode, code);
+    }
+  }
+  output.result(results);
+  return exitCode;
+}
+
+function show(replayed: ReplayResult, output: Output): void {
+  for (const warning of replayed.warnings) output.warn(`${replayed.file}: ${warning}`);
+  for (const { lane, turns, calls, outcome } of replayed.lanes) {
+    output.line(
+      `${replayed.file}: lane ${lane}: ${turns} turns, ${calls} calls match (${outcome})`,
+    );
+  }
+  if (replayed.divergence !== undefined) {
+    output.line(`${replayed.file}: DIVERGED`);
+    output.line(formatDivergence(replayed.divergence));
+    return;
+  }
+  const { recordedSeconds, replaySeconds, match } = replayed;
+  const factor = Math.round(recordedSeconds / replaySeconds);
+  output.line(
+    `${replayed.file}: identical (${match}); ${recordedSeconds.toFixed(1)} s of run replayed in ` +
+      `${(replaySeconds * 1000).toFixed(0)} ms, ${factor} times as fast`,
+  );
+}

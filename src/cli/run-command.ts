@@ -1,0 +1,83 @@
+import { createWriteStream } from 'node:fs';
+import type { BalloonVmConfig } from '../programs/balloon-config.js';
+import { EXIT } from './failure.js';
+import { type LiveEnd, runLive } from './live.js';
+import { mebibytes, type Output } from './output.js';
+import { type RunSummary, RunView } from './run-view.js';
+
+export interface RunFlags {
+  readonly config: BalloonVmConfig;
+  readonly record: string | undefined;
+  readonly onTraceError: 'stop' | 'go-on';
+  /** A file for the guest's console. */
+  readonly console: string | undefined;
+}
+
+export interface RunResult extends RunSummary {
+  readonly turns: number;
+  readonly trace: string | undefined;
+  readonly traceBytes: number | undefined;
+  readonly exitCode: number;
+}
+
+const DEFAULT_COLUMNS = 80;
+
+/** Runs the VM with a live view; on a terminal a chart, in a pipe lines. */
+export async function runAndShow(flags: RunFlags, output: Output): Promise<RunResult> {
+  const mode = output.json ? 'silent' : process.stdout.isTTY ? 'chart' : 'lines';
+  const view = new RunView(
+    mode,
+    (text) => void process.stdout.write(text),
+    process.stdout.columns ?? DEFAULT_COLUMNS,
+  );
+  const stream = flags.console === undefined ? undefined : createWriteStream(flags.console);
+  const end = await runLive({
+    config: flags.config,
+    record: flags.record,
+    onTraceError: flags.onTraceError,
+    observer: view,
+    console: stream,
+    warn: (text) => output.warn(text),
+  });
+  stream?.end();
+  if (end.failure !== undefined) throw end.failure;
+  const summary = view.summary();
+  return {
+    ...summary,
+    turns: end.turns,
+    trace: flags.record,
+    traceBytes: end.traceBytes,
+    exitCode: exitCodeOf(summary, end),
+  };
+}
+
+function exitCodeOf(summary: RunSummary, end: LiveEnd): number {
+  if (end.traceError !== undefined) return EXIT.failed;
+  const { reason, code } = summary.end ?? { reason: 'stopped', code: 0 };
+  if (reason === 'stopped') return EXIT.ok;
+  return reason === 'guest-exit' && code === 0 ? EXIT.ok : EXIT.failed;
+}
+
+export async function runCommand(flags: RunFlags, output: Output): Promise<number> {
+  const result = await runAndShow(flags, output);
+  say(result, output);
+  output.result(result);
+  return result.exitCode;
+}
+
+export function say(result: RunResult, output: Output): void {
+  const { end, lowestAvailableMiB, marginMiB, lastAvailableMiB, highestBalloonMiB } = result;
+  output.line(
+    `ended: ${end?.reason ?? 'stopped'}${end?.reason === 'guest-exit' ? ` with code ${end.code}` : ''}; ` +
+      `${result.turns} turns, ${result.steps} policy decisions`,
+  );
+  if (lowestAvailableMiB !== undefined) {
+    output.line(
+      `available memory fell to ${lowestAvailableMiB} MiB (margin ${marginMiB} MiB), the balloon rose to ` +
+        `${highestBalloonMiB.toFixed(0)} MiB, available is ${lastAvailableMiB} MiB now`,
+    );
+  }
+  if (result.trace !== undefined && result.traceBytes !== undefined) {
+    output.line(`trace: ${result.trace} (${mebibytes(result.traceBytes)})`);
+  }
+}

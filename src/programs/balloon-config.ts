@@ -1,0 +1,135 @@
+import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
+import type { MicroGuestWork } from '../machine/micro-guest.js';
+import type { MarginSetting } from '../policy/figure-reader.js';
+import { ConfigError } from '../program.js';
+
+/** Where the balloon's queues are served. */
+export type DevicePlacement = 'in-process' | 'process';
+
+/** Everything that a run of the balloon VM depends on. It travels in the trace. */
+export interface BalloonVmConfig {
+  /** The guest's architecture; the host's is never asked. */
+  readonly guestArchitecture: 'x86_64';
+  readonly ramMiB: MiB;
+  /** In MiB, `auto`, or so much below what is available at the start. Counts where the kernel has no margin. */
+  readonly margin: MarginSetting;
+  /** Multiplies the policy's durations; 1 is the original. */
+  readonly timeScale: number;
+  /** How long the run lasts; 0 means until the guest ends or someone interrupts. */
+  readonly seconds: number;
+  readonly device: DevicePlacement;
+  readonly work: MicroGuestWork;
+  /** A control message sent by hand after the start: the balloon's target. Null leaves it to the policy. */
+  readonly burstMiB: MiB | null;
+}
+
+export const DEFAULT_CONFIG: BalloonVmConfig = {
+  guestArchitecture: 'x86_64',
+  ramMiB: 1024,
+  margin: 'auto',
+  timeScale: 1,
+  seconds: 0,
+  device: 'in-process',
+  work: {
+    touchBytes: 512 * BYTES_PER_MIB,
+    touchChunkBytes: 16 * BYTES_PER_MIB,
+    touchIntervalUs: 100_000,
+    touchRounds: 1,
+    roundPauseUs: 0,
+    shuffle: false,
+    retouch: false,
+    hostileMode: 0,
+    idleExitUs: 0,
+  },
+  burstMiB: null,
+};
+
+const MIN_RAM_MIB = 16;
+const MAX_RAM_MIB = 1_048_576;
+/** The guest's own structures and its image need a little. */
+const GUEST_RESERVE_MIB = 8;
+
+export function ramBytes(config: BalloonVmConfig): Bytes {
+  return config.ramMiB * BYTES_PER_MIB;
+}
+
+/** Checks a configuration that comes from a trace, a file or the command line; missing values have their defaults. */
+export function parseBalloonConfig(json: unknown): BalloonVmConfig {
+  const given = object(json, 'the configuration');
+  known(given, Object.keys(DEFAULT_CONFIG), 'the configuration');
+  const work = object(given['work'] ?? {}, 'work');
+  known(work, Object.keys(DEFAULT_CONFIG.work), 'work');
+  const config = {
+    ...DEFAULT_CONFIG,
+    ...given,
+    work: { ...DEFAULT_CONFIG.work, ...work },
+  } as BalloonVmConfig;
+  choice('guestArchitecture', config.guestArchitecture, ['x86_64']);
+  choice('device', config.device, ['in-process', 'process']);
+  whole('ramMiB', config.ramMiB, MIN_RAM_MIB, MAX_RAM_MIB);
+  checkMargin(config.margin);
+  positive('timeScale', config.timeScale);
+  if (!(Number.isFinite(config.seconds) && config.seconds >= 0)) {
+    throw new ConfigError(`seconds must be 0 or more, got ${String(config.seconds)}`);
+  }
+  if (config.burstMiB !== null) whole('burstMiB', config.burstMiB, 0, config.ramMiB);
+  checkWork(config);
+  return config;
+}
+
+function checkWork({ work, ramMiB }: BalloonVmConfig): void {
+  const limit = (ramMiB - GUEST_RESERVE_MIB) * BYTES_PER_MIB;
+  whole('work.touchBytes', work.touchBytes, 0, limit);
+  whole('work.touchChunkBytes', work.touchChunkBytes, 0, 0xffff_ffff);
+  whole('work.touchIntervalUs', work.touchIntervalUs, 0, 0xffff_ffff);
+  whole('work.touchRounds', work.touchRounds, 0, 0xffff_ffff);
+  whole('work.roundPauseUs', work.roundPauseUs, 0, 0xffff_ffff);
+  whole('work.hostileMode', work.hostileMode, 0, 0x1ff);
+  whole('work.idleExitUs', work.idleExitUs, 0, 0xffff_ffff);
+  flag('work.shuffle', work.shuffle);
+  flag('work.retouch', work.retouch);
+}
+
+function checkMargin(margin: unknown): void {
+  if (margin === 'auto') return;
+  if (typeof margin === 'object' && margin !== null) {
+    const { belowAvailable } = margin as Record<string, unknown>;
+    whole('margin.belowAvailable', belowAvailable, 0, Number.MAX_SAFE_INTEGER);
+  } else whole('margin', margin, 0, Number.MAX_SAFE_INTEGER);
+}
+
+function object(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new ConfigError(`${what} must be an object, got ${String(value)}`);
+}
+
+function known(value: Record<string, unknown>, names: readonly string[], what: string): void {
+  const stranger = Object.keys(value).find((name) => !names.includes(name));
+  if (stranger !== undefined) {
+    throw new ConfigError(`${what} has no "${stranger}"; it has ${names.join(', ')}`);
+  }
+}
+
+function whole(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return;
+  throw new ConfigError(
+    `${name} must be a whole number from ${min} to ${max}, got ${String(value)}`,
+  );
+}
+
+function positive(name: string, value: unknown): void {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return;
+  throw new ConfigError(`${name} must be a number above 0, got ${String(value)}`);
+}
+
+function flag(name: string, value: unknown): void {
+  if (typeof value === 'boolean') return;
+  throw new ConfigError(`${name} must be true or false, got ${String(value)}`);
+}
+
+function choice(name: string, value: unknown, values: readonly string[]): void {
+  if (typeof value === 'string' && values.includes(value)) return;
+  throw new ConfigError(`${name} must be one of ${values.join(', ')}, got ${String(value)}`);
+}
