@@ -4,9 +4,8 @@ import { Clock } from '../hal/clock.js';
 import { Entropy } from '../hal/entropy.js';
 import { HostFiles } from '../hal/host-files.js';
 import { MemPressure } from '../hal/mem-pressure.js';
-import type { EventSource } from './event-source.js';
 import type { PolicyObserver } from './policy-observer.js';
-import { type PolicyHostOptions, PolicyRun } from './policy-run.js';
+import { type PolicyEvents, type PolicyHostOptions, PolicyRun } from './policy-run.js';
 import type { StepState } from './step-types.js';
 
 /** Wires the pure step policy to the hardware: one run of it for one device. */
@@ -36,7 +35,7 @@ export class PolicyHost {
   /**
    * Starts the policy; inside a turn, once. Throws RangeError for options that make no sense, before any HAL call.
    */
-  start(events: EventSource, options: PolicyHostOptions, observer: PolicyObserver = {}): void {
+  start(events: PolicyEvents, options: PolicyHostOptions, observer: PolicyObserver = {}): void {
     if (this.run !== undefined) throw new TypeError('the policy was started before');
     const hal = {
       clock: this.clock,

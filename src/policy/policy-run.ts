@@ -4,9 +4,9 @@ import { type MiB, type Nanoseconds, NS_PER_MS } from '../hal/contract/units.js'
 import type { Entropy } from '../hal/entropy.js';
 import type { HostFiles } from '../hal/host-files.js';
 import { MemPressure } from '../hal/mem-pressure.js';
+import type { EventSource } from '../reactor/reactor.js';
 import { attempt } from './attempt.js';
 import { encodeTarget } from './control-message.js';
-import type { EventSource } from './event-source.js';
 import {
   checkMarginSetting,
   type FigureReader,
@@ -38,6 +38,9 @@ export interface PolicyHostOptions extends StepConfig {
 
 const DEFAULT_POLL_NS = 100 * NS_PER_MS;
 
+/** What a policy needs of the reactor. */
+export type PolicyEvents = Pick<EventSource, 'nowNs' | 'on'>;
+
 /** The hardware that a policy uses. */
 export interface PolicyHal {
   readonly clock: Clock;
@@ -54,7 +57,7 @@ export class PolicyRun {
   state: StepState;
   observerFailure: unknown;
   private readonly hal: PolicyHal;
-  private readonly events: EventSource;
+  private readonly events: PolicyEvents;
   private readonly options: PolicyHostOptions;
   private observer: PolicyObserver;
   private reader: FigureReader | undefined;
@@ -65,7 +68,7 @@ export class PolicyRun {
 
   constructor(
     hal: PolicyHal,
-    events: EventSource,
+    events: PolicyEvents,
     options: PolicyHostOptions,
     observer: PolicyObserver,
   ) {

@@ -1,18 +1,20 @@
 import { Volume } from 'memfs';
-import { Channel } from '../../src/hal/channel.js';
+import type { Channel } from '../../src/hal/channel.js';
 import { Clock } from '../../src/hal/clock.js';
 import type { HalContract, HalEvents, HalOf } from '../../src/hal/contract/define.js';
 import { HalError } from '../../src/hal/contract/errors.js';
-import { HostFiles } from '../../src/hal/host-files.js';
+import type { Entropy } from '../../src/hal/entropy.js';
+import type { HostFiles } from '../../src/hal/host-files.js';
 import { MemPressure } from '../../src/hal/mem-pressure.js';
 import { hostFilesOver } from '../../src/hal/native/host-files.js';
-import type { EventSource } from '../../src/policy/event-source.js';
 import { PolicyHost } from '../../src/policy/policy-host.js';
 import type {
   PolicyDecision,
   PolicyObserver,
   PolicySample,
 } from '../../src/policy/policy-observer.js';
+
+import type { PolicyEvents } from '../../src/policy/policy-run.js';
 
 export const MARGIN_FILE = '/sys/kernel/mm/chromeos-low_mem/margin';
 export const AVAILABLE_FILE = '/sys/kernel/mm/chromeos-low_mem/available';
@@ -26,7 +28,7 @@ type Route = {
 };
 
 /** Delivers events by hand; each in a turn of its own. */
-export class FakeEvents implements EventSource {
+export class FakeEvents implements PolicyEvents {
   nowNs = 0;
   private routes: Route[] = [];
 
@@ -88,13 +90,23 @@ export class Rig {
   }
 
   host(): PolicyHost {
-    return new PolicyHost(
-      this.clock(),
-      { uniform: ({ below }) => this.uniform(below), fill: () => {} },
-      this.hostFiles(),
-      this.pressure(),
-      this.channel(),
-    );
+    const { clock, entropy, files, pressure, channel } = this.parts();
+    return new PolicyHost(clock, entropy, files, pressure, channel);
+  }
+
+  /** The fake hardware. */
+  parts() {
+    const entropy: HalOf<typeof Entropy> = {
+      uniform: ({ below }) => this.uniform(below),
+      fill: () => {},
+    };
+    return {
+      clock: this.clock(),
+      entropy,
+      files: this.hostFiles(),
+      pressure: this.pressure(),
+      channel: this.channel(),
+    };
   }
 
   timer(name: string): number {
