@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { describeVmEnd } from '../machine/vm-end.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
 import { EXIT } from './failure.js';
 import { type LiveEnd, runLive } from './live.js';
@@ -53,9 +54,9 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
 
 function exitCodeOf(summary: RunSummary, end: LiveEnd): number {
   if (end.traceError !== undefined) return EXIT.failed;
-  const { reason, code } = summary.end ?? { reason: 'stopped', code: 0 };
-  if (reason === 'stopped') return EXIT.ok;
-  return reason === 'guest-exit' && code === 0 ? EXIT.ok : EXIT.failed;
+  const { end: vmEnd } = summary;
+  if (vmEnd === undefined || vmEnd.kind === 'stopped') return EXIT.ok;
+  return vmEnd.kind === 'guest-exit' && vmEnd.code === 0 ? EXIT.ok : EXIT.failed;
 }
 
 export async function runCommand(flags: RunFlags, output: Output): Promise<number> {
@@ -67,10 +68,8 @@ export async function runCommand(flags: RunFlags, output: Output): Promise<numbe
 
 export function say(result: RunResult, output: Output): void {
   const { end, lowestAvailableMiB, marginMiB, lastAvailableMiB, highestBalloonMiB } = result;
-  output.line(
-    `ended: ${end?.reason ?? 'stopped'}${end?.reason === 'guest-exit' ? ` with code ${end.code}` : ''}; ` +
-      `${result.turns} turns, ${result.steps} policy decisions`,
-  );
+  const how = end === undefined ? 'the run was stopped' : describeVmEnd(end);
+  output.line(`${how}; ${result.turns} turns, ${result.steps} policy decisions`);
   if (lowestAvailableMiB !== undefined) {
     output.line(
       `available memory fell to ${lowestAvailableMiB} MiB (margin ${marginMiB} MiB), the balloon rose to ` +

@@ -1,11 +1,11 @@
 import { BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
-import type { MachineEnd } from '../machine/machine.js';
+import type { VmEnd } from '../machine/vm-end.js';
 import type { PolicyDecision, PolicySample } from '../policy/policy-observer.js';
 import type { BalloonVmObserver } from '../programs/balloon-vm.js';
 import { type ChartPoint, drawChart, pagesToMiB } from './chart.js';
 
 export interface RunSummary {
-  readonly end: MachineEnd | undefined;
+  readonly end: VmEnd | undefined;
   readonly lowestAvailableMiB: number | undefined;
   readonly marginMiB: number | undefined;
   readonly lastAvailableMiB: number | undefined;
@@ -31,7 +31,7 @@ export class RunView implements BalloonVmObserver {
   private last: PolicySample | undefined;
   private steps = 0;
   private underMargin = false;
-  private end: MachineEnd | undefined;
+  private end: VmEnd | undefined;
 
   constructor(mode: 'chart' | 'lines' | 'silent', write: (text: string) => void, columns: number) {
     this.mode = mode;
@@ -76,7 +76,7 @@ export class RunView implements BalloonVmObserver {
     this.redraw();
   }
 
-  ended(end: MachineEnd): void {
+  ended(end: VmEnd): void {
     this.end = end;
   }
 

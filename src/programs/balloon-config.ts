@@ -1,7 +1,25 @@
 import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
-import type { MicroGuestWork } from '../machine/micro-guest.js';
 import type { MarginSetting } from '../policy/figure-reader.js';
 import { ConfigError } from '../program.js';
+
+/** What the micro guest does. */
+export interface MicroGuestWork {
+  /** How much memory it uses and then frees. */
+  readonly touchBytes: Bytes;
+  /** In pieces of this size, with a pause after each. */
+  readonly touchChunkBytes: Bytes;
+  readonly touchIntervalUs: number;
+  readonly touchRounds: number;
+  readonly roundPauseUs: number;
+  /** Fresh pages in a shuffled order instead of ascending. */
+  readonly shuffle: boolean;
+  /** Uses pages again when the balloon gives them back, and checks that they read as zero. */
+  readonly retouch: boolean;
+  /** Breaks the rules of virtio on purpose: 0 not at all, 1 in every way it knows. */
+  readonly hostileMode: number;
+  /** Ends the guest when nothing happened for so long; 0 means never. */
+  readonly idleExitUs: number;
+}
 
 /** Where the balloon's queues are served. */
 export type DevicePlacement = 'in-process' | 'process';

@@ -3,6 +3,7 @@ import { BalloonDevice } from '../devices/balloon/balloon-device.js';
 import { BalloonControl, encodeTarget } from '../devices/balloon/control.js';
 import { balloonTransport } from '../devices/balloon/transport.js';
 import { InterruptLine } from '../devices/virtio/interrupt.js';
+import type { MmioTransport } from '../devices/virtio/mmio-transport.js';
 import { Channel } from '../hal/channel.js';
 import { Clock } from '../hal/clock.js';
 import { Console } from '../hal/console.js';
@@ -15,7 +16,11 @@ import { MemPressure } from '../hal/mem-pressure.js';
 import { Mmap } from '../hal/mmap.js';
 import { Process } from '../hal/process.js';
 import { Seccomp } from '../hal/seccomp.js';
-import { Machine, type MachineEnd, type MmioAttachment } from '../machine/machine.js';
+import { virtioSlot } from '../machine/layout.js';
+import { Machine } from '../machine/machine.js';
+import { type MicroGuestFlag, microGuest } from '../machine/micro-guest.js';
+import type { MmioWiring } from '../machine/mmio-slots.js';
+import type { VmEnd } from '../machine/vm-end.js';
 import { PolicyHost } from '../policy/policy-host.js';
 import type { PolicyObserver } from '../policy/policy-observer.js';
 import type { Program, ProgramRoot } from '../program.js';
@@ -35,50 +40,90 @@ export interface BalloonVmObserver extends PolicyObserver {
   guestLine?(line: string): void;
   /** The guest says that its balloon holds so many pages. */
   actualChanged?(pages: number): void;
-  ended?(end: MachineEnd): void;
+  ended?(end: VmEnd): void;
 }
 
 const SAMPLE_NS = NS_PER_S / 2;
-const QUEUES = 3;
+const BALLOON_SLOT = 0;
+const QUEUES = [{ queue: 0 }, { queue: 1 }, { queue: 2 }];
 const STATUS_WORD_BYTES = 4096;
+/** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
+const GUEST_WAIT_US = 5_000_000;
+const SHUFFLE_SEED = 20180724;
 
 /** One VM, its balloon and the policy that steers it: the composition of crosvm's change 448516e3f9. */
 @injectable()
 export class BalloonVm implements ProgramRoot {
+  #machine: Machine | undefined;
+  readonly #closing: (() => void)[] = [];
+
   constructor(
     @inject(BALLOON_VM_CONFIG) private readonly config: BalloonVmConfig,
     @inject(BALLOON_VM_OBSERVER) @optional() private readonly observer: BalloonVmObserver = {},
     @inject(Reactor) private readonly reactor: Reactor,
-    @inject(Machine) private readonly machine: Machine,
     @inject(PolicyHost) private readonly policy: PolicyHost,
+    @inject(Kvm) private readonly kvm: Kvm,
     @inject(Mmap) private readonly mmap: Mmap,
     @inject(EventFd) private readonly eventFd: EventFd,
     @inject(Channel) private readonly channel: Channel,
     @inject(Clock) private readonly clock: Clock,
+    @inject(Console) private readonly console: Console,
   ) {}
 
   start(): void {
-    const { machine, config, channel } = this;
-    machine.create(ramBytes(config));
-    const attachment = machine.attach('balloon', QUEUES);
-    const control = channel.pair({ name: 'control' });
-    this.#addDevice(attachment, control.far);
-    machine.onLine = (line) => this.observer.guestLine?.(line);
-    machine.onEnd = (end) => this.#finish(end);
-    machine.boot(
-      { ramBytes: ramBytes(config), imagePath: MICRO_GUEST_IMAGE, work: config.work },
-      attachment,
+    const machine = this.#buildMachine();
+    this.#machine = machine;
+    const control = this.channel.pair({ name: 'control' });
+    this.#closing.push(
+      () => this.channel.close({ channel: control.near }),
+      () => this.channel.close({ channel: control.far }),
     );
+    machine.attachMmio({
+      slot: BALLOON_SLOT,
+      notify: QUEUES,
+      device: (wiring) => this.#addDevice(machine, wiring, control.far),
+    });
+    machine.run();
     this.#startPolicy(control.near);
     this.#planEnd();
   }
 
+  #buildMachine(): Machine {
+    const { config, kvm, mmap, eventFd, console, reactor } = this;
+    const { work } = config;
+    const flags: MicroGuestFlag[] = ['statistics', 'lineConsole'];
+    if (work.shuffle) flags.push('shuffle');
+    if (work.retouch) flags.push('retouch');
+    return new Machine({
+      hal: { kvm, mmap, eventFd, console },
+      events: reactor,
+      architecture: config.guestArchitecture,
+      ramBytes: ramBytes(config),
+      boot: microGuest(MICRO_GUEST_IMAGE, {
+        device: virtioSlot(BALLOON_SLOT),
+        flags,
+        touchBytes: work.touchBytes,
+        touchChunkBytes: work.touchChunkBytes,
+        touchIntervalUs: work.touchIntervalUs,
+        touchRounds: work.touchRounds,
+        roundPauseUs: work.roundPauseUs,
+        hostileMode: work.hostileMode,
+        idleExitUs: work.idleExitUs,
+        shuffleSeed: SHUFFLE_SEED,
+        waitTimeoutUs: work.hostileMode === 0 ? GUEST_WAIT_US : 0,
+      }),
+      onLine: (line) => this.observer.guestLine?.(line),
+      onEnd: (end) => this.#finish(end),
+    });
+  }
+
   /** The device in this process. */
-  #addDevice(attachment: MmioAttachment, control: number): void {
-    const { mmap, eventFd, machine, reactor } = this;
+  #addDevice(machine: Machine, wiring: MmioWiring, control: number): MmioTransport {
+    const { mmap, eventFd, reactor, channel } = this;
     const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_WORD_BYTES });
-    const wiring = { region, offset: 0, eventfd: attachment.interrupt };
-    const transport = balloonTransport({ interrupt: new InterruptLine(mmap, eventFd, wiring) });
+    this.#closing.push(() => mmap.closeRegion({ region }));
+    const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
+    const transport = balloonTransport({ interrupt });
     const device = new BalloonDevice({
       mmap,
       ram: machine.ram,
@@ -90,14 +135,14 @@ export class BalloonVm implements ProgramRoot {
       },
     });
     transport.connect(device);
-    machine.addMmio(attachment, transport);
-    attachment.kicks.forEach((kick, queue) => {
-      reactor.on(EventFd, 'signalled', kick, () => device.kick(queue));
-      eventFd.watch({ eventfd: kick, on: true });
-    });
+    for (const { queue, eventfd } of wiring.kicks) {
+      reactor.on(EventFd, 'signalled', eventfd, () => device.kick(queue));
+      eventFd.watch({ eventfd, on: true });
+    }
     const messages = new BalloonControl(device);
     reactor.on(Channel, 'message', control, ({ data }) => void messages.handle(data));
-    this.channel.listen({ channel: control });
+    channel.listen({ channel: control });
+    return transport;
   }
 
   #startPolicy(control: number): void {
@@ -122,16 +167,17 @@ export class BalloonVm implements ProgramRoot {
 
   #planEnd(): void {
     const { clock, reactor, config } = this;
-    reactor.on(Process, 'interrupted', undefined, () => this.machine.stop());
+    reactor.on(Process, 'interrupted', undefined, () => this.#machine?.stop('interrupted'));
     if (config.seconds === 0) return;
     const timer = clock.createTimer({ name: 'run.end' });
-    reactor.on(Clock, 'expired', timer, () => this.machine.stop());
+    reactor.on(Clock, 'expired', timer, () => this.#machine?.stop('time is up'));
     clock.arm({ timer, first: Math.round(config.seconds * NS_PER_S), period: 0 });
   }
 
-  #finish(end: MachineEnd): void {
+  #finish(end: VmEnd): void {
     this.policy.stop();
-    this.machine.close();
+    this.#machine?.close();
+    for (const close of this.#closing) close();
     this.observer.ended?.(end);
     this.reactor.stop();
   }
@@ -161,7 +207,6 @@ export const balloonVm: Program<BalloonVmConfig> = {
       modules: (config) => [
         new ContainerModule(({ bind }) => {
           bind(BALLOON_VM_CONFIG).toConstantValue(config);
-          bind(Machine).toSelf();
           bind(PolicyHost).toSelf();
           bind(BalloonVm).toSelf();
         }),

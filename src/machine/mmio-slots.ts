@@ -1,0 +1,82 @@
+import { MMIO } from '../devices/virtio/mmio-registers.js';
+import type { HalOf } from '../hal/contract/define.js';
+import type { GuestAddress } from '../hal/contract/units.js';
+import type { EventFd } from '../hal/event-fd.js';
+import type { Kvm } from '../hal/kvm.js';
+import type { Bus, BusDevice } from './bus.js';
+import { VIRTIO_MMIO_SLOT_BYTES, virtioSlot } from './layout.js';
+
+/** A device behind registers, such as a virtio-mmio transport. */
+export type MmioDevice = BusDevice;
+
+/** The wires of a device: what its driver does to it, and what it does to its driver. */
+export interface MmioWiring {
+  readonly address: GuestAddress;
+  readonly gsi: number;
+  /** Signalled by the guest's write of the queue's index to QueueNotify, without an exit. */
+  readonly kicks: readonly { readonly queue: number; readonly eventfd: number }[];
+  /** Signalling it raises the device's interrupt. */
+  readonly call: number;
+}
+
+export interface MmioAttachment {
+  /** Position in the window of devices, from 0. */
+  readonly slot: number;
+  /** Instead of the slot's own interrupt. */
+  readonly gsi?: number;
+  /** Queues whose kicks shall come by eventfd. Others come as writes to `device`. */
+  readonly notify: readonly { readonly queue: number }[];
+  /** The device, or how to make it once its wires exist. */
+  readonly device: MmioDevice | ((wiring: MmioWiring) => MmioDevice);
+}
+
+export interface SlotContext {
+  readonly kvm: HalOf<typeof Kvm>;
+  readonly eventFd: HalOf<typeof EventFd>;
+  readonly vm: number;
+  readonly bus: Bus;
+  /** Notes what must be closed with the machine. */
+  readonly own: (close: () => void) => void;
+}
+
+/**
+ * Puts a device into its slot: registers on the bus, an irqfd (edge triggered), and an ioeventfd for each queue: 4 bytes
+ * at QueueNotify with the queue's index (virtio 1.2, 4.2.2).
+ *
+ * @throws RangeError if the slot does not exist or is taken.
+ */
+export function attachToSlot(context: SlotContext, attachment: MmioAttachment): MmioWiring {
+  const { kvm, vm, bus } = context;
+  const { slot, notify, device } = attachment;
+  const place = virtioSlot(slot);
+  const { address } = place;
+  const gsi = attachment.gsi ?? place.gsi;
+  const kicks = notify.map(({ queue }) => ({
+    queue,
+    eventfd: ownedEventfd(context, `kick-${slot}-${queue}`),
+  }));
+  const call = ownedEventfd(context, `call-${slot}`);
+  const wiring: MmioWiring = { address, gsi, kicks, call };
+  const made = typeof device === 'function' ? device(wiring) : device;
+  bus.add({ space: 'mmio', address, size: VIRTIO_MMIO_SLOT_BYTES, device: made });
+  kvm.irqfd({ vm, eventfd: call, gsi, on: true });
+  for (const { queue, eventfd } of kicks) {
+    kvm.ioeventfd({
+      vm,
+      eventfd,
+      address: address + MMIO.queueNotify,
+      space: 'mmio',
+      length: 4,
+      hasMatch: true,
+      match: queue,
+      on: true,
+    });
+  }
+  return wiring;
+}
+
+function ownedEventfd({ eventFd, own }: SlotContext, name: string): number {
+  const eventfd = eventFd.create({ name });
+  own(() => eventFd.close({ eventfd }));
+  return eventfd;
+}
