@@ -1,0 +1,27 @@
+{
+  "targets": [
+    {
+      "target_name": "halyard",
+      "sources": [
+        "native/addon.cc",
+        "native/channel.cc",
+        "native/clock.cc",
+        "native/entropy.cc",
+        "native/event-fd.cc",
+        "native/mmap.cc",
+        "native/seccomp.cc",
+        "native/watcher.cc",
+        "native/binding/addon.cc",
+        "native/binding/call.cc",
+        "native/core/load-file.cc",
+        "native/core/poller.cc",
+        "native/core/sha256.cc",
+        "native/core/shared-memory.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "cflags_cc!": ["-std=gnu++17"],
+      "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-fvisibility=hidden"]
+    }
+  ]
+}
