@@ -62,6 +62,10 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   RegisterEntropy(*addon, Contract(env, session, "entropy"));
   RegisterChannel(*addon, Contract(env, session, "channel"));
   RegisterSeccomp(*addon, Contract(env, session, "seccomp"));
+  const Napi::Object kvm = Contract(env, session, "kvm");
+  RegisterKvm(*addon, kvm);
+  RegisterVcpu(*addon, kvm);
+  RegisterKvmArch(*addon, kvm);
   RegisterWatcher(*addon, Contract(env, session, "watcher"));
   return session;
 }

@@ -201,12 +201,12 @@ bool ReadAttached(Call& call, size_t index, std::vector<int>* fds) {
 }
 
 napi_value Send(Call& call) {
-  const auto* channel = call.Open<Channel>(0);
   std::span<uint8_t> data;
   std::vector<int> fds;
-  if (channel == nullptr || !call.Bytes(1, "data", &data) || !ReadAttached(call, 2, &fds)) {
-    return nullptr;
-  }
+  // The list first: a getter of its could close the channel.
+  if (!ReadAttached(call, 2, &fds) || !call.Bytes(1, "data", &data)) return nullptr;
+  const auto* channel = call.Open<Channel>(0);
+  if (channel == nullptr) return nullptr;
   // A message of no bytes would look like a hang-up at the other end.
   if (data.empty() || data.size() > kMaxMessageBytes) {
     return call.Invalid("data must hold 1 to " + std::to_string(kMaxMessageBytes) + " bytes, got " +

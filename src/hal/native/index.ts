@@ -5,6 +5,7 @@ import type { HalContract } from '../contract/define.js';
 import { type Implementation, implement } from '../contract/implementation.js';
 import { Entropy } from '../entropy.js';
 import { EventFd } from '../event-fd.js';
+import { Kvm } from '../kvm.js';
 import { Mmap } from '../mmap.js';
 import { Seccomp } from '../seccomp.js';
 import { type AddonSession, loadAddon } from './addon.js';
@@ -34,7 +35,7 @@ export function addonImplementation<C extends HalContract>(
  */
 export function nativeImplementations(): readonly AnyImplementation[] {
   const session = loadAddon().open();
-  return [Mmap, EventFd, Clock, Entropy, Channel, Seccomp].map((contract) =>
+  return [Mmap, EventFd, Clock, Entropy, Channel, Seccomp, Kvm].map((contract) =>
     addonImplementation(contract as HalContract, session),
   );
 }

@@ -1,0 +1,62 @@
+// From the vCPU threads to the JavaScript thread: one queue for a session, in order.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include "../core/poller.h"
+#include "coalesced-ring.h"
+#include "exit.h"
+
+namespace halyard {
+
+struct QueuedExit {
+  uint32_t vcpu = 0;
+  /// Counts the vCPU's runs, so that an exit of an ended one is not taken for the next one's.
+  uint32_t run = 0;
+  Exit exit;
+};
+
+struct QueuedWrite {
+  uint32_t vm = 0;
+  CoalescedWrite write;
+};
+
+using KvmEvent = std::variant<QueuedExit, QueuedWrite>;
+
+class KvmEventQueue {
+ public:
+  /// `deliver` is called on the loop's thread with one event after another. It may destroy the
+  /// queue.
+  using Deliver = void (*)(void* context, KvmEvent event);
+
+  KvmEventQueue(LoopHandles& handles, Deliver deliver, void* context);
+  KvmEventQueue(const KvmEventQueue&) = delete;
+  KvmEventQueue& operator=(const KvmEventQueue&) = delete;
+  ~KvmEventQueue();
+
+  /// From any thread.
+  void Push(std::vector<KvmEvent> events);
+  /// While a vCPU runs, the loop must not end.
+  void KeepLoopAlive(bool alive);
+
+ private:
+  struct Async;
+
+  bool Pop(KvmEvent* event);
+  void DeliverAll();
+
+  LoopHandles& handles_;
+  Deliver deliver_;
+  void* context_;
+  Async* async_ = nullptr;
+  std::mutex mutex_;
+  std::deque<KvmEvent> events_;
+};
+
+}  // namespace halyard

@@ -1,0 +1,105 @@
+// VMs and vCPUs as JavaScript names them, and what a session keeps for them.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "../binding/call.h"
+#include "event-queue.h"
+#include "vcpu-thread.h"
+
+namespace halyard {
+
+/// Opened and made when it is first needed.
+class KvmState final : public ContractState {
+ public:
+  explicit KvmState(Addon& addon) : queue_(addon.loop_handles(), Deliver, &addon) {}
+
+  KvmEventQueue& queue() { return queue_; }
+  /// The session's descriptor of /dev/kvm.
+  Result<int> System();
+  void CountRunning(int change) {
+    running_ += change;
+    queue_.KeepLoopAlive(running_ > 0);
+  }
+
+ private:
+  static void Deliver(void* addon, KvmEvent event);
+
+  UniqueFd system_;
+  KvmEventQueue queue_;
+  int running_ = 0;
+};
+
+KvmState& KvmOf(Addon& addon);
+
+class Vm final : public Resource {
+ public:
+  static constexpr Kind kKind = Kind::kVm;
+
+  Vm(UniqueFd fd, uint64_t ring_offset)
+      : Resource(kKind), fd_(std::move(fd)), ring_offset_(ring_offset) {}
+
+  int fd() const { return fd_.get(); }
+  std::vector<uint32_t>& vcpus() { return vcpus_; }
+  /// Queues what the ring holds, then the exit; from a vCPU's thread.
+  void QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit);
+
+ private:
+  UniqueFd fd_;
+  uint64_t ring_offset_;
+  std::vector<uint32_t> vcpus_;
+  std::mutex ring_mutex_;
+};
+
+/// Goes before its VM: `closeVm` closes vCPUs first, and a session closes the newest handle first.
+class Vcpu final : public Resource, private ExitSink {
+ public:
+  static constexpr Kind kKind = Kind::kVcpu;
+
+  Vcpu(Addon& addon, Vm& vm, UniqueFd fd, Mapping run)
+      : Resource(kKind),
+        addon_(addon),
+        vm_(vm),
+        queue_(KvmOf(addon).queue()),
+        thread_(std::move(fd), std::move(run), *this) {}
+  ~Vcpu() override;
+
+  int fd() const { return thread_.fd(); }
+  bool running() const { return thread_.running(); }
+  /// False while KVM holds the vCPU: its ioctls would wait for the guest.
+  bool accessible() const { return !running() || delivered_.has_value(); }
+
+  Status Run();
+  void Stop() { thread_.RequestStop(); }
+  /// The exit that waits for its answer, once JavaScript was told of it.
+  const std::optional<Exit>& delivered() const { return delivered_; }
+  void Complete(std::span<const uint8_t> data, bool resume);
+
+  /// True if the exit is this run's: it waits for its answer from now on.
+  bool TakeDelivery(const QueuedExit& queued);
+
+ private:
+  void OnExit(const Exit& exit) override;
+
+  Addon& addon_;
+  Vm& vm_;
+  KvmEventQueue& queue_;
+  uint32_t run_ = 0;
+  std::optional<Exit> delivered_;
+  // Last, so that its thread ends before what it uses.
+  VcpuThread thread_;
+};
+
+/// /dev/kvm, or -1 after a refusal that says what to do.
+int OpenKvmSystem(Call& call);
+
+/// An ioctl that gives nothing back.
+napi_value Control(Call& call, int fd, unsigned long request, void* argument);  // NOLINT
+
+/// The vCPU of argument 0, if its ioctls can be made now.
+Vcpu* OpenAccessible(Call& call);
+
+}  // namespace halyard
