@@ -32,23 +32,23 @@ function positional(fn: AddonFunction, names: readonly string[]): Shim {
   }
 }
 
-function functionsOf(session: AddonSession, contract: HalContract): AddonFunctions {
-  const functions = session[contract.halName];
-  if (typeof functions !== 'object') {
-    throw new TypeError(`the addon knows no contract "${contract.halName}"`);
-  }
-  return functions;
+/** One function of the addon. @throws TypeError if the addon is of another version. */
+export function addonFunction(
+  session: AddonSession,
+  halName: string,
+  callName: string,
+): AddonFunction {
+  const fn = (session[halName] as AddonFunctions | undefined)?.[callName];
+  if (fn === undefined)
+    throw new TypeError(`the addon lacks ${halName}.${callName}; build it again`);
+  return fn;
 }
 
 /** Satisfies a contract with the addon's functions: named arguments become positions. */
 export function fromAddon<C extends HalContract>(contract: C, session: AddonSession): HalOf<C> {
-  const functions = functionsOf(session, contract);
   const hal: Record<string, Shim> = {};
   for (const spec of contract.calls) {
-    const fn = functions[spec.name];
-    if (fn === undefined) {
-      throw new TypeError(`the addon lacks ${contract.halName}.${spec.name}`);
-    }
+    const fn = addonFunction(session, contract.halName, spec.name);
     hal[spec.name] = positional(
       fn,
       spec.args.map((field) => field.name),

@@ -9,9 +9,12 @@ import { Kvm } from '../kvm.js';
 import { Mmap } from '../mmap.js';
 import { Seccomp } from '../seccomp.js';
 import { type AddonSession, loadAddon } from './addon.js';
-import { connectEvents, fromAddon } from './from-addon.js';
+import { addonFunction, connectEvents, fromAddon } from './from-addon.js';
+import { type LaneStarter, processOf } from './process.js';
 
 export { type Addon, type AddonSession, loadAddon } from './addon.js';
+export { type LaneCommand, type LaneStarter, processOf } from './process.js';
+export { readableWatcher } from './readable-watcher.js';
 
 /** A contract that the addon satisfies as it is. */
 export function addonImplementation<C extends HalContract>(
@@ -28,14 +31,35 @@ export function addonImplementation<C extends HalContract>(
   );
 }
 
+export interface NativeOptions {
+  /** How to start other lanes in processes of their own; with it, `Process` is among the implementations. */
+  readonly lanes?: Omit<LaneStarter, 'channels'>;
+}
+
 /**
  * The contracts of this machine's hardware, with handles of their own. Loads the addon.
  *
  * @throws UnsupportedError without the addon.
  */
-export function nativeImplementations(): readonly AnyImplementation[] {
+export function nativeImplementations(options: NativeOptions = {}): readonly AnyImplementation[] {
   const session = loadAddon().open();
-  return [Mmap, EventFd, Clock, Entropy, Channel, Seccomp, Kvm].map((contract) =>
-    addonImplementation(contract as HalContract, session),
-  );
+  const implementations: AnyImplementation[] = [
+    Mmap,
+    EventFd,
+    Clock,
+    Entropy,
+    Channel,
+    Seccomp,
+    Kvm,
+  ].map((contract) => addonImplementation(contract as HalContract, session));
+  if (options.lanes !== undefined) {
+    const fdOf = addonFunction(session, 'channel', 'fdOf');
+    const close = addonFunction(session, 'channel', 'close');
+    const channels = {
+      fdOf: (channel: number) => fdOf(channel) as number,
+      close: (channel: number) => void close(channel),
+    };
+    implementations.push(processOf({ ...options.lanes, channels }));
+  }
+  return implementations;
 }
