@@ -37,6 +37,16 @@ export function readLayout(
   acceptUnfinished: boolean,
 ): TraceLayout {
   checkMagic(source);
+  const { header, dataStart } = readHeaderRecord(source, limits);
+  const unfinished = acceptUnfinished && !endsWithMagic(source, dataStart);
+  return { header, dataStart, end: unfinished ? undefined : readEnd(source, dataStart) };
+}
+
+/** Reads the Header, wherever the magic before it is right or not. @throws TraceFormatError */
+export function readHeaderRecord(
+  source: ByteSource,
+  limits: TraceLimits,
+): { readonly header: TraceHeader; readonly dataStart: number } {
   const walker = new RecordWalker(source, MAGIC.length, source.size);
   if (!walker.advance()) {
     throw fail(source, 'TRACE_TRUNCATED', MAGIC.length, 'the file ends before its Header');
@@ -45,19 +55,14 @@ export function readLayout(
     throw fail(source, 'TRACE_CORRUPT', MAGIC.length, 'the first record is not a Header');
   }
   const start = walker.content(limits.maxRecordBytes);
-  const contentEnd = start + walker.contentLength;
+  const end = start + walker.contentLength;
   const { file } = source;
-  const fields = new FieldReader(walker.bytes, start, contentEnd, 'header', file, MAGIC.length);
-  const header = readHeader(fields);
-  const dataStart = walker.end;
-  if (!endsWithMagic(source, dataStart)) {
-    if (acceptUnfinished) return { header, dataStart, end: undefined };
-    const reason =
-      'the end of the trace is missing: the recorder was killed or the copy is incomplete; ' +
-      'repair the file to get what it holds';
-    throw fail(source, 'TRACE_TRUNCATED', source.size, reason);
-  }
-  return { header, dataStart, end: readEnd(source, dataStart) };
+  const fields = new FieldReader(walker.bytes, start, end, 'header', file, MAGIC.length);
+  return { header: readHeader(fields), dataStart: walker.end };
+}
+
+export function startsWithMagic(source: ByteSource): boolean {
+  return magicAt(source, 0);
 }
 
 function checkMagic(source: ByteSource): void {
@@ -75,13 +80,24 @@ function checkMagic(source: ByteSource): void {
 
 function endsWithMagic(source: ByteSource, dataStart: number): boolean {
   const smallest = dataStart + DATA_END_RECORD_BYTES + FOOTER_RECORD_BYTES + MAGIC.length;
-  if (source.size < smallest) return false;
+  return source.size >= smallest && magicAt(source, source.size - MAGIC.length);
+}
+
+function magicAt(source: ByteSource, position: number): boolean {
+  if (position + MAGIC.length > source.size) return false;
   const found = new Uint8Array(MAGIC.length);
-  source.read(source.size - MAGIC.length, found, 0, MAGIC.length);
+  source.read(position, found, 0, MAGIC.length);
   return found.every((byte, i) => byte === MAGIC[i]);
 }
 
-function readEnd(source: ByteSource, dataStart: number): TraceEnd {
+/** Reads Footer and DataEnd. @throws TraceFormatError TRACE_TRUNCATED if they are missing */
+export function readEnd(source: ByteSource, dataStart: number): TraceEnd {
+  if (!endsWithMagic(source, dataStart)) {
+    const reason =
+      'the end of the trace is missing: the recorder was killed or the copy is incomplete; ' +
+      'repair the file to get what it holds';
+    throw fail(source, 'TRACE_TRUNCATED', source.size, reason);
+  }
   const footerAt = source.size - MAGIC.length - FOOTER_RECORD_BYTES;
   const footer = fixedRecord(source, footerAt, Opcode.footer, 20, 'footer');
   const start = footer.u64();

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type ByteSource, fileSource, memorySource } from './byte-source.js';
+import { ByteWindow } from './byte-window.js';
 import { Catalogue } from './catalogue.js';
 import { TraceFormatError } from './errors.js';
 import { FieldReader } from './field-reader.js';
@@ -19,7 +20,11 @@ import { MessageCursor, type PassContext } from './message-cursor.js';
 import { readLayout, type TraceLayout } from './open-trace.js';
 import { readAttachmentHead, readMetadata } from './record-fields.js';
 import { RecordWalker } from './record-walker.js';
-import { readSummary } from './summary-reader.js';
+import { readSummary, type Summary } from './summary-reader.js';
+
+const SIDE_READ_AHEAD_BYTES = 4096;
+/** Names of attachments are read up to this size. */
+const ATTACHMENT_HEAD_BYTES = 64 * 1024;
 
 export interface OpenTraceOptions {
   readonly limits?: Partial<TraceLimits>;
@@ -74,10 +79,13 @@ export class TraceReader {
   readonly #attachments: TraceAttachment[] = [];
   readonly #warnings: string[] = [];
   readonly #statistics: TraceStatistics | undefined;
+  /** For single records here and there; small, since an index may point anywhere. */
+  readonly #sideWindow: ByteWindow;
   #chargedBytes = 0;
 
   constructor(source: ByteSource, options: OpenTraceOptions) {
     this.#source = source;
+    this.#sideWindow = new ByteWindow(source, SIDE_READ_AHEAD_BYTES);
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#layout = readLayout(source, this.#limits, options.unfinished === 'read');
     const { header, end } = this.#layout;
@@ -139,7 +147,8 @@ export class TraceReader {
   /** In our files the first metadata record repeats the Header, which MCAP leaves unprotected. */
   #checkHeaderCopy(): void {
     const { header, dataStart } = this.#layout;
-    const walker = new RecordWalker(this.#source, dataStart, this.#source.size);
+    const { size } = this.#source;
+    const walker = new RecordWalker(this.#source, dataStart, size, dataStart, this.#sideWindow);
     const found = walker.advance() && walker.opcode === Opcode.metadata;
     const record = found ? this.#metadataAt(walker) : undefined;
     if (record?.name !== HEADER_METADATA_NAME) {
@@ -168,25 +177,44 @@ export class TraceReader {
     if (end !== undefined && end.summaryCrc === 0 && !this.#strict) {
       this.#warn('the summary has no CRC: damage in it cannot be noticed');
     }
-    if (summary?.covers !== true) {
-      if (this.#strict && end !== undefined) {
-        const reason = 'the summary lacks records that the statistics count';
-        throw new TraceFormatError('TRACE_CORRUPT', this.#source.file, end.footerAt, reason);
+    if (summary?.covers === true && this.#useIndexes(summary)) return summary.statistics;
+    if (this.#strict && end !== undefined) {
+      const reason = 'the summary lacks records that the statistics count';
+      throw new TraceFormatError('TRACE_CORRUPT', this.#source.file, end.footerAt, reason);
+    }
+    this.#scan();
+    return summary?.statistics;
+  }
+
+  /**
+   * Takes metadata and attachments from where the summary says they are.
+   * @returns false if it is wrong about that: @mcap/core 2.2 writes such files when it uses no
+   *   chunks, and all of their data is sound.
+   */
+  #useIndexes(summary: Summary): boolean {
+    try {
+      for (const { offset, name } of summary.metadataIndexes) this.#indexedMetadata(offset, name);
+      for (const { length, ...attachment } of summary.attachmentIndexes) {
+        this.#recordAt(attachment.position, Opcode.attachment, 'attachment');
+        this.#charge(length - attachment.sizeBytes, attachment.position);
+        this.#attachments.push(attachment);
       }
-      this.#scan();
-      return summary?.statistics;
+      return true;
+    } catch (error) {
+      const corrupt = error instanceof TraceFormatError && error.code === 'TRACE_CORRUPT';
+      if (this.#strict || !corrupt) throw error;
+      this.#warn('the index of metadata and attachments is wrong; the file was searched instead');
+      this.#metadata.length = 0;
+      this.#attachments.length = 0;
+      return false;
     }
-    for (const { offset, name } of summary.metadataIndexes) {
-      const walker = this.#recordAt(offset, Opcode.metadata, 'metadata');
-      const record = this.#metadataAt(walker);
-      if (record.name !== name) throw walker.error('TRACE_CORRUPT', 'not the metadata indexed');
-      this.#addMetadata(record, walker.contentLength);
-    }
-    for (const { offset, length, ...attachment } of summary.attachmentIndexes) {
-      this.#charge(length - attachment.sizeBytes, offset);
-      this.#attachments.push(attachment);
-    }
-    return summary.statistics;
+  }
+
+  #indexedMetadata(position: number, name: string): void {
+    const walker = this.#recordAt(position, Opcode.metadata, 'metadata');
+    const record = this.#metadataAt(walker);
+    if (record.name !== name) throw walker.error('TRACE_CORRUPT', 'not the metadata indexed');
+    this.#addMetadata(record, walker.contentLength);
   }
 
   #scan(): void {
@@ -205,11 +233,8 @@ export class TraceReader {
       this.#addMetadata(this.#metadataAt(walker), walker.contentLength);
       return;
     }
-    const start = walker.contentStart(
-      Math.min(walker.contentLength, 64 * 1024),
-      this.#limits.maxRecordBytes,
-    );
-    const length = Math.min(walker.contentLength, 64 * 1024);
+    const length = Math.min(walker.contentLength, ATTACHMENT_HEAD_BYTES);
+    const start = walker.contentStart(length, this.#limits.maxRecordBytes);
     const { file } = this.#source;
     const { position } = walker;
     const end = start + length;
@@ -239,7 +264,7 @@ export class TraceReader {
       const reason = `the index puts a record of type ${name} outside of the data section`;
       throw new TraceFormatError('TRACE_CORRUPT', this.#source.file, position, reason);
     }
-    const walker = new RecordWalker(this.#source, position, limit);
+    const walker = new RecordWalker(this.#source, position, limit, position, this.#sideWindow);
     if (!walker.advance() || walker.opcode !== opcode) {
       throw walker.error('TRACE_CORRUPT', `the index puts a record of type ${name} here`);
     }

@@ -87,15 +87,17 @@ export function readMetadataIndex(fields: FieldReader): IndexEntry & { readonly 
   return { offset: fields.u64(), length: fields.u64(), name: fields.string() };
 }
 
-export function readAttachmentIndex(fields: FieldReader): IndexEntry & TraceAttachment {
-  const offset = fields.u64();
+export function readAttachmentIndex(
+  fields: FieldReader,
+): TraceAttachment & { readonly length: number } {
+  const position = fields.u64();
   const length = fields.u64();
   const logTimeNs = fields.time();
   fields.time();
   const sizeBytes = fields.u64();
   const name = fields.string();
   const mediaType = fields.string();
-  return { offset, length, name, mediaType, logTimeNs, sizeBytes, position: offset };
+  return { length, name, mediaType, logTimeNs, sizeBytes, position };
 }
 
 export function readStatistics(fields: FieldReader): TraceStatistics {

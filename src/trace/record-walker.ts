@@ -1,43 +1,48 @@
 import { crc32 } from 'node:zlib';
 import type { ByteSource } from './byte-source.js';
+import { ByteWindow } from './byte-window.js';
 import { type TraceFormatCode, TraceFormatError } from './errors.js';
 import { RECORD_HEAD_BYTES, TWO_POW_32 } from './mcap-records.js';
 
-const READ_AHEAD_BYTES = 512 * 1024;
-
 /**
- * Walks over the records of a part of a file in order, through one window of it that is reused,
- * with a CRC over every byte passed. A record's content is loaded only when it is asked for.
+ * Walks over the records of a part of a file in order, through one window that is reused, with a
+ * CRC over every byte passed. A record's content is loaded only when it is asked for.
  */
 export class RecordWalker {
   readonly source: ByteSource;
-  /** The window. */
-  bytes: Uint8Array;
-  view: DataView;
   /** Of the current record. */
   opcode = 0;
   /** Offset of the current record in the file. */
   position: number;
   contentLength = 0;
+  readonly #window: ByteWindow;
   readonly #limit: number;
-  #base: number;
-  #filled: number;
   #next: number;
   #crc = 0;
   #crcAt: number;
 
-  /** @param crcFrom where the CRC begins, at or before `start` */
-  constructor(source: ByteSource, start: number, limit: number, crcFrom = start) {
+  /**
+   * @param crcFrom where the CRC begins, at or before `start`
+   * @param window to share between short walks
+   */
+  constructor(
+    source: ByteSource,
+    start: number,
+    limit: number,
+    crcFrom = start,
+    window = new ByteWindow(source),
+  ) {
     this.source = source;
     this.position = start;
     this.#next = start;
     this.#limit = limit;
     this.#crcAt = crcFrom;
-    const memory = source.memory;
-    this.bytes = memory ?? new Uint8Array(Math.min(READ_AHEAD_BYTES, source.size));
-    this.view = viewOf(this.bytes);
-    this.#base = 0;
-    this.#filled = memory === undefined ? 0 : memory.length;
+    this.#window = window;
+  }
+
+  /** The bytes that `content` gives an index into. */
+  get bytes(): Uint8Array {
+    return this.#window.bytes;
   }
 
   /** Where the next record begins. */
@@ -59,9 +64,9 @@ export class RecordWalker {
     this.position = position;
     if (this.#limit - position < RECORD_HEAD_BYTES) return false;
     const at = this.#locate(position, RECORD_HEAD_BYTES);
-    this.opcode = this.bytes[at] as number;
-    const high = this.view.getUint32(at + 5, true);
-    this.contentLength = this.view.getUint32(at + 1, true) + high * TWO_POW_32;
+    const { view } = this.#window;
+    this.opcode = view.getUint8(at);
+    this.contentLength = view.getUint32(at + 1, true) + view.getUint32(at + 5, true) * TWO_POW_32;
     const end = position + RECORD_HEAD_BYTES + this.contentLength;
     if (end > this.#limit) return false;
     this.#next = end;
@@ -83,12 +88,11 @@ export class RecordWalker {
 
   /** CRC-32 of everything from the start of the CRC up to `position`. */
   crcThrough(position: number): number {
+    const window = this.#window;
     while (this.#crcAt < position) {
-      const count = Math.min(position - this.#crcAt, READ_AHEAD_BYTES);
-      if (!this.#holds(this.#crcAt, 1)) this.#fill(this.#crcAt, count);
-      const from = this.#crcAt - this.#base;
-      const to = Math.min(position - this.#base, this.#filled);
-      this.#crc = crc32(this.bytes.subarray(from, to), this.#crc);
+      const from = window.locate(this.#crcAt, 1);
+      const to = from + Math.min(position, window.end) - this.#crcAt;
+      this.#crc = crc32(window.bytes.subarray(from, to), this.#crc);
       this.#crcAt += to - from;
     }
     return this.#crc;
@@ -99,37 +103,7 @@ export class RecordWalker {
   }
 
   #locate(position: number, length: number): number {
-    if (!this.#holds(position, length)) {
-      this.crcThrough(position);
-      this.#fill(position, length);
-    }
-    return position - this.#base;
+    if (!this.#window.holds(position, length)) this.crcThrough(position);
+    return this.#window.locate(position, length);
   }
-
-  #holds(position: number, length: number): boolean {
-    return position >= this.#base && position + length <= this.#base + this.#filled;
-  }
-
-  /** Moves the window to `position`, keeping what it has of it already. */
-  #fill(position: number, length: number): void {
-    const wanted = Math.min(Math.max(length, READ_AHEAD_BYTES), this.source.size - position);
-    const from = position - this.#base;
-    const kept = from >= 0 && from < this.#filled ? this.#filled - from : 0;
-    const previous = this.bytes;
-    if (wanted > previous.length) {
-      this.bytes = new Uint8Array(wanted);
-      this.view = viewOf(this.bytes);
-      if (kept > 0) this.bytes.set(previous.subarray(from, from + kept));
-    } else if (kept > 0) {
-      previous.copyWithin(0, from, from + kept);
-    }
-    this.#base = position;
-    this.#filled = kept;
-    this.source.read(position + kept, this.bytes, kept, wanted - kept);
-    this.#filled = wanted;
-  }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -23,7 +23,7 @@ import { RecordWalker } from './record-walker.js';
 export interface Summary {
   readonly statistics: TraceStatistics | undefined;
   readonly metadataIndexes: readonly (IndexEntry & { readonly name: string })[];
-  readonly attachmentIndexes: readonly (IndexEntry & TraceAttachment)[];
+  readonly attachmentIndexes: readonly (TraceAttachment & { readonly length: number })[];
   /** True if it names everything that its statistics count. */
   readonly covers: boolean;
 }
@@ -49,7 +49,7 @@ export function readSummary(
   const walker = new RecordWalker(source, start, end.footerAt);
   let statistics: TraceStatistics | undefined;
   const metadataIndexes: (IndexEntry & { readonly name: string })[] = [];
-  const attachmentIndexes: (IndexEntry & TraceAttachment)[] = [];
+  const attachmentIndexes: (TraceAttachment & { readonly length: number })[] = [];
   while (!walker.done) {
     if (!walker.advance()) throw walker.error('TRACE_CORRUPT', 'a summary record is cut short');
     const fields = (name: string): FieldReader => load(walker, limits, name);
