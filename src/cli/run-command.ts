@@ -69,7 +69,7 @@ export async function runCommand(flags: RunFlags, output: Output): Promise<numbe
 export function say(result: RunResult, output: Output): void {
   const { end, lowestAvailableMiB, marginMiB, lastAvailableMiB, highestBalloonMiB } = result;
   const how = end === undefined ? 'the run was stopped' : describeVmEnd(end);
-  output.line(`${how}; ${result.turns} turns, ${result.steps} policy decisions`);
+  output.line(`${how}; ${result.turns} turns, the policy changed its target ${result.steps} times`);
   if (lowestAvailableMiB !== undefined) {
     output.line(
       `available memory fell to ${lowestAvailableMiB} MiB (margin ${marginMiB} MiB), the balloon rose to ` +

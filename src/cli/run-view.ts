@@ -52,10 +52,15 @@ export class RunView implements BalloonVmObserver {
     this.highestPages = Math.max(this.highestPages, pages);
   }
 
-  decision({ timeNs, why, currentBytes }: PolicyDecision): void {
+  decision({ timeNs, why }: PolicyDecision): void {
+    if (why.rule !== 'P1.1-grow' && why.rule !== 'P1.3-shrink') return;
     this.steps++;
+    const [from, to] = [why.fromBytes, why.toBytes].map((bytes) =>
+      Math.floor(bytes / BYTES_PER_MIB),
+    );
+    const word = why.rule === 'P1.1-grow' ? 'low on memory, inflates' : 'room again, deflates';
     this.say(
-      `${this.at(timeNs)}  policy ${why.rule}: target ${(currentBytes / BYTES_PER_MIB).toFixed(0)} MiB`,
+      `${this.at(timeNs)}  policy: ${word} the balloon from ${from} to ${to} MiB (${why.rule})`,
     );
   }
 

@@ -7,7 +7,7 @@ import type { MmioTransport } from '../devices/virtio/mmio-transport.js';
 import { Channel } from '../hal/channel.js';
 import { Clock } from '../hal/clock.js';
 import { Console } from '../hal/console.js';
-import { BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
+import { BALLOON_PAGE_BYTES, BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
 import { Entropy } from '../hal/entropy.js';
 import { EventFd } from '../hal/event-fd.js';
 import { HostFiles } from '../hal/host-files.js';
@@ -124,12 +124,14 @@ export class BalloonVm implements ProgramRoot {
     this.#closing.push(() => mmap.closeRegion({ region }));
     const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
     const transport = balloonTransport({ interrupt });
+    // What a guest says of itself may be anything; it cannot hold more than it has.
+    const ramPages = ramBytes(this.config) / BALLOON_PAGE_BYTES;
     const device = new BalloonDevice({
       mmap,
       ram: machine.ram,
       frontend: transport,
       listener: {
-        actualChanged: (pages) => this.observer.actualChanged?.(pages),
+        actualChanged: (pages) => this.observer.actualChanged?.(Math.min(pages, ramPages)),
         statsAnswered: () => {},
         statsFailed: () => {},
       },

@@ -13,6 +13,8 @@ export interface RecordedLane {
   readonly detail: string;
   /** Turns, by the recorder's count; undefined as above. */
   readonly turns: number | undefined;
+  /** CRC-32 over all turns of the lane, by the recorder. */
+  readonly crc32: number | undefined;
 }
 
 export interface RecordedContract extends ContractSummary {
@@ -72,6 +74,7 @@ export function openTraceFile(path: string): TraceFile {
           outcome: end?.['outcome'] as LaneOutcome | undefined,
           detail: end?.['detail'] ?? '',
           turns: end === undefined ? undefined : Number(end['turns']),
+          crc32: end === undefined ? undefined : Number.parseInt(end['crc32'] ?? '', 16),
         };
       }),
       warnings: reader.info.warnings,
