@@ -59,8 +59,11 @@ export function ramRanges(size: Bytes): readonly RamRange[] {
  * Creates all of RAM as one region, so that it travels to a device process as one file descriptor, and says where each
  * part of it is for the guest.
  */
-export function createRam(mmap: HalOf<typeof Mmap>, size: Bytes): readonly RamPart[] {
-  const ranges = ramRanges(size);
+export function createRam(
+  mmap: HalOf<typeof Mmap>,
+  ranges: readonly RamRange[],
+): readonly RamPart[] {
+  const size = ranges.reduce((sum, range) => sum + range.size, 0);
   const region = mmap.createRegion({ name: 'guest-ram', size });
   return ranges.map((range) => ({ ...range, region }));
 }

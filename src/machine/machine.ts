@@ -13,7 +13,7 @@ import {
   type ConsoleLimits,
   ConsolePort,
 } from './console-port.js';
-import { createRam } from './layout.js';
+import { createRam, ramRanges } from './layout.js';
 import { attachToSlot, type MmioAttachment, type MmioWiring } from './mmio-slots.js';
 import { type GuestBoot, platformOf } from './platform.js';
 import { Vcpus } from './vcpus.js';
@@ -67,13 +67,14 @@ export class Machine {
     const { hal, events } = options;
     const { kvm, mmap } = hal;
     const platform = platformOf(options.architecture);
+    const ranges = ramRanges(options.ramBytes);
     this.#hal = hal;
     try {
       const vm = kvm.createVm();
       this.#vm = vm;
       this.#own(() => kvm.closeVm({ vm }));
       platform.prepareVm(kvm, vm);
-      this.ram = createRam(mmap, options.ramBytes);
+      this.ram = createRam(mmap, ranges);
       for (const region of new Set(this.ram.map((part) => part.region))) {
         this.#own(() => mmap.closeRegion({ region }));
       }
@@ -130,6 +131,7 @@ export class Machine {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.console.flush();
     this.#vcpus.dispose();
     this.#release();
   }
