@@ -145,8 +145,10 @@ for (const [reason, detail, end] of [
 }
 
 test('a device that ends the machine: the access is completed once, and does not resume', (t) => {
+  let reads = 0;
   const device: BusDevice = {
     read: (_offset, size) => {
+      reads++;
       fixture.vcpus.finish({ kind: 'guest-exit', code: 4 });
       fixture.vcpus.finish({ kind: 'guest-exit', code: 5 });
       return new Uint8Array(size);
@@ -158,6 +160,7 @@ test('a device that ends the machine: the access is completed once, and does not
   t.deepEqual(fixture.completions(), [
     { vcpu: FIRST_VCPU, data: new Uint8Array(4).fill(0xff), resume: false },
   ]);
+  t.is(reads, 1);
   t.deepEqual(fixture.ended, [{ kind: 'guest-exit', code: 4 }]);
 });
 
