@@ -54,8 +54,8 @@ for (const name of names) {
       const first = replayHashes(path, lane.name);
       const second = replayHashes(path, lane.name);
       t.deepEqual(second.turns, first.turns);
-      t.is<number | undefined>(first.turns.length, lane.turns);
-      t.is<number | undefined>(first.chain, lane.crc32);
+      t.is<number | undefined, number | undefined>(first.turns.length, lane.turns);
+      t.is<number | undefined, number | undefined>(first.chain, lane.crc32);
     }
     trace.reader.close();
   });

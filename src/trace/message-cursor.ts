@@ -12,6 +12,7 @@ import {
   TWO_POW_32,
 } from './mcap-records.js';
 import { readChannel, readSchema } from './record-fields.js';
+import { ShapeCheck } from './record-shape.js';
 import { RecordWalker } from './record-walker.js';
 
 /** What a pass over the data section has to know about the file. */
@@ -55,6 +56,8 @@ export class MessageCursor {
   readonly #pass: PassContext;
   readonly #walker: RecordWalker;
   readonly #decoder: ChunkDecoder;
+  /** Only for an unfinished file, which has no CRC over all of its data. */
+  readonly #shapes: ShapeCheck | undefined;
   /** Channel wanted, or -1 for all. */
   readonly #only: number;
   #view: DataView = new DataView(new ArrayBuffer(0));
@@ -68,6 +71,8 @@ export class MessageCursor {
     this.#pass = pass;
     this.#only = channelId ?? -1;
     this.#walker = new RecordWalker(source, pass.dataStart, pass.limit, 0);
+    const unfinished = pass.dataEndAt === undefined && pass.strict;
+    this.#shapes = unfinished ? new ShapeCheck(source, pass.limit) : undefined;
     this.#decoder = new ChunkDecoder(source.file, source.size, pass.limits, pass.strict);
   }
 
@@ -134,6 +139,7 @@ export class MessageCursor {
     const walker = this.#walker;
     for (;;) {
       if (!walker.advance()) return this.#cut();
+      this.#shapes?.check(walker);
       switch (walker.opcode) {
         case Opcode.chunk:
           this.#openChunk();
@@ -220,6 +226,7 @@ export class MessageCursor {
     if (this.#pass.dataEndAt !== undefined) {
       throw this.#corrupt('a record goes beyond the end of the data section');
     }
+    this.#shapes?.checkTail(walker);
     this.#finished = true;
     this.truncatedAt = walker.position;
     const lost = truncated - walker.position;

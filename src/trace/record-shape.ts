@@ -1,5 +1,7 @@
-import type { ByteWindow } from './byte-window.js';
+import type { ByteSource } from './byte-source.js';
+import { ByteWindow } from './byte-window.js';
 import { CHUNK_FIXED_BYTES, Opcode, RECORD_HEAD_BYTES } from './mcap-records.js';
+import type { RecordWalker } from './record-walker.js';
 
 /** Longest name that is believed while searching through damaged bytes. */
 const MAX_NAME_BYTES = 4096;
@@ -37,6 +39,36 @@ export function findRecord(window: ByteWindow, from: number, limit: number): num
     position += 1;
   }
   return limit;
+}
+
+/**
+ * Stands in for the CRC of the data section in a file of ours that has no end: a changed length or
+ * opcode must not pass for the point where the recorder stopped.
+ */
+export class ShapeCheck {
+  readonly #window: ByteWindow;
+  readonly #limit: number;
+
+  constructor(source: ByteSource, limit: number) {
+    this.#window = new ByteWindow(source, 2 * SHAPE_BYTES);
+    this.#limit = limit;
+  }
+
+  /** @throws TraceFormatError if the walker's record contradicts its own length */
+  check(walker: RecordWalker): void {
+    const shape = recordShape(this.#window, walker.position, this.#limit);
+    if (shape?.end !== walker.end) {
+      throw walker.error('TRACE_CORRUPT', 'the length of this record is wrong');
+    }
+  }
+
+  /** @throws TraceFormatError if another record follows what seems to be an unfinished one */
+  checkTail(walker: RecordWalker): void {
+    const next = findRecord(this.#window, walker.position + 1, this.#limit);
+    if (next < this.#limit) {
+      throw walker.error('TRACE_CORRUPT', `unreadable, though at byte ${next} a record follows`);
+    }
+  }
 }
 
 /** The records of a data section; what stands in a summary is written anew. */

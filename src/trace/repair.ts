@@ -76,7 +76,7 @@ function tolerate<T>(
   try {
     return step();
   } catch (error) {
-    if (!(error instanceof TraceFormatError) || error.code === 'TRACE_LIMIT') throw error;
+    if (!(error instanceof TraceFormatError) || error.cause !== undefined) throw error;
     note(error.position, error.reason);
     return undefined;
   }
