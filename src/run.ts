@@ -2,6 +2,7 @@ import type { ContainerModule } from 'inversify';
 import { composeLane, type Profile } from './compose.js';
 import { TurnSchema } from './hal/contract/schema.js';
 import type { TurnSink } from './hal/record/turn-encoder.js';
+import { EffectsMatcher } from './hal/replay/effects-matcher.js';
 import { ExactMatcher } from './hal/replay/exact-matcher.js';
 import type { Matcher, MatchMode } from './hal/replay/matcher.js';
 import type { TurnSource } from './hal/replay/turn-cursor.js';
@@ -73,5 +74,5 @@ export function replayLane<Config>(
 
 function matcherFor(match: MatchMode, schema: TurnSchema, lane: string): Matcher {
   if (match === 'exact') return new ExactMatcher(schema, lane);
-  throw new TypeError(`unknown match mode "${match}"`);
+  return new EffectsMatcher(schema, lane);
 }

@@ -1,5 +1,6 @@
 import type { AnswerLedger, Unanswered } from '../hal/contract/answers.js';
 import type { CallSpec, EventSpec, HalContract, HalEvents } from '../hal/contract/define.js';
+import { roundingFields } from '../hal/contract/derive.js';
 import { HalError } from '../hal/contract/errors.js';
 import type { Emitter } from '../hal/contract/implementation.js';
 import type { TurnScope } from '../hal/contract/turn-scope.js';
@@ -69,6 +70,7 @@ export class Reactor implements EventSource {
   private readonly clockNs: () => number;
   private readonly routes = new Map<EventSpec, Route>();
   private queue: Queued[] = [];
+  private started = false;
   private running = false;
   private stopped = false;
   private turns = 0;
@@ -107,23 +109,32 @@ export class Reactor implements EventSource {
     if (key === undefined) {
       const target = route;
       target.all = [...target.all, entry];
-      return () => {
-        target.all = target.all.filter((other) => other !== entry);
-      };
+      return once(() => {
+        target.all = without(target.all, entry);
+      });
     }
     byKey.set(key, [...(byKey.get(key) ?? []), entry]);
-    return () => {
-      const rest = (byKey.get(key) ?? []).filter((other) => other !== entry);
+    return once(() => {
+      const rest = without(byKey.get(key) ?? [], entry);
       if (rest.length === 0) byKey.delete(key);
       else byKey.set(key, rest);
-    };
+    });
   }
 
   /** Where an implementation puts its events. */
   emitter<C extends HalContract>(contract: C): Emitter<C> {
     const emit: Record<string, (payload: Payload) => void> = {};
     for (const spec of contract.events) {
-      emit[spec.name] = (payload) => this.enqueue(spec, payload);
+      const round = roundingFields(spec.fields);
+      emit[spec.name] = (payload) => {
+        for (const { name, codec } of spec.fields) {
+          const problem = codec.check(payload[name]);
+          if (problem !== undefined) {
+            throw new TypeError(`the event ${contract.halName}.${spec.name}: ${name} ${problem}`);
+          }
+        }
+        this.enqueue(spec, round === undefined ? payload : round(payload));
+      };
     }
     return emit as Emitter<C>;
   }
@@ -131,13 +142,14 @@ export class Reactor implements EventSource {
   /** Runs start-up as turn 0, then whatever is queued. `onEnd` is called once, when the run has ended. */
   start(setUp: () => void, onEnd: (end: RunEnd) => void): void {
     this.onEnd = onEnd;
-    this.turn(undefined, undefined, this.clockNs(), setUp);
+    this.turn(undefined, undefined, this.clockNs(), () => synchronously(setUp));
+    this.started = true;
     this.drain();
   }
 
   /** Replay: runs one turn that was recorded, at its recorded time. @returns false once the run has ended. */
   replay(event: Queued | undefined, timeNs: number, setUp: () => void): boolean {
-    if (event === undefined) this.turn(undefined, undefined, timeNs, setUp);
+    if (event === undefined) this.turn(undefined, undefined, timeNs, () => synchronously(setUp));
     else this.turn(event.spec, event.payload, timeNs, () => this.dispatch(event));
     return !this.stopped;
   }
@@ -171,14 +183,15 @@ export class Reactor implements EventSource {
       return;
     }
     this.queue.push({ spec, payload });
-    if (!this.running && !this.scope.active) this.drain();
+    // What comes before start-up waits for it: start-up is turn 0.
+    if (this.started && !this.running && !this.scope.active) this.drain();
   }
 
   private drain(): void {
     if (this.running) return;
     this.running = true;
+    let next = 0;
     try {
-      let next = 0;
       while (next < this.queue.length && !this.stopped) {
         const event = this.queue[next++] as Queued;
         this.turn(event.spec, event.payload, this.clockNs(), () => this.dispatch(event));
@@ -188,8 +201,10 @@ export class Reactor implements EventSource {
         }
       }
       this.dropped += this.queue.length - next;
-      this.queue = [];
+      next = this.queue.length;
     } finally {
+      // Hooks may throw (a full disk): what was delivered must not be delivered again.
+      this.queue = this.queue.slice(next);
       this.running = false;
     }
     if (this.stopped && this.onEnd !== undefined) {
@@ -257,18 +272,47 @@ export class Reactor implements EventSource {
 function callAll(handlers: readonly Handler[], payload: Payload, spec: EventSpec): void {
   for (const handler of handlers) {
     const returned: unknown = (handler as (payload: Payload) => unknown)(payload);
-    if (isThenable(returned)) {
-      throw new HalError(
-        'ASYNC_HANDLER',
-        `a handler of ${spec.contract.halName}.${spec.name} returned a promise. Handlers are synchronous: make the ` +
-          'HAL calls before returning, and wait for an event instead of awaiting',
-      );
-    }
+    refusePromise(returned, () => `a handler of ${spec.contract.halName}.${spec.name}`);
   }
 }
 
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value;
+function synchronously(setUp: () => void): void {
+  const returned: unknown = (setUp as () => unknown)();
+  refusePromise(returned, () => 'start-up');
+}
+
+function refusePromise(returned: unknown, who: () => string): void {
+  if (!isThenable(returned)) return;
+  // The run ends with the error below; what the promise still meets (OUTSIDE_TURN) must not end the process as well.
+  Promise.resolve(returned).catch(() => {});
+  throw new HalError(
+    'ASYNC_HANDLER',
+    `${who()} returned a promise. Handlers are synchronous: make the HAL calls before returning, and wait for an ` +
+      'event instead of awaiting',
+  );
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
+}
+
+/** The list without one occurrence of the handler: it may be subscribed twice. */
+function without(handlers: readonly Handler[], handler: Handler): readonly Handler[] {
+  const at = handlers.lastIndexOf(handler);
+  return handlers.filter((_, index) => index !== at);
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
 }
 
 function eventSpec(contract: HalContract, name: string): EventSpec {

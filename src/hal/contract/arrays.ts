@@ -58,6 +58,9 @@ function packed<A extends { readonly length: number }>(shape: PackedShape<A>): C
     // Every element takes a byte or more, so a lying length cannot make this allocation large.
     const target = shape.create(length);
     const count = shape.readInto(reader, end, target);
+    if (reader.position !== end) {
+      throw new WireError(`${shape.name} does not end where its length says`, reader.position);
+    }
     return shape.truncate(target, count);
   };
   return {
@@ -156,8 +159,11 @@ export const u32Array: Codec<Uint32Array> = unsignedArray('u32[]', Uint32Array, 
 /** 32-bit numbers written as differences, for page frames. */
 export const u32DeltaArray: Codec<Uint32Array> = unsignedArray('u32[] (delta)', Uint32Array, true);
 
+// The difference of two is signed, and zigzag takes one of the 53 bits for that.
+const RANGE_LIMIT = 2 ** 52;
+
 /**
- * Byte ranges as pairs [start, length, start, length, …] of whole numbers below 2^53. On the wire each start is the
+ * Byte ranges as pairs [start, length, start, length, …] of whole numbers that end below 2^52. On the wire each start is the
  * difference to the end of the range before.
  */
 export const byteRanges: Codec<Float64Array> = packed<Float64Array>({
@@ -172,6 +178,10 @@ export const byteRanges: Codec<Float64Array> = packed<Float64Array>({
       if (!(Number.isSafeInteger(number) && number >= 0)) {
         return `must hold whole numbers of 0 or more, got ${number}`;
       }
+    }
+    for (let index = 0; index < value.length; index += 2) {
+      const end = (value[index] as number) + (value[index + 1] as number);
+      if (end >= RANGE_LIMIT) return `must end below 2^52, got ${end}`;
     }
     return undefined;
   },
@@ -245,9 +255,22 @@ export function record<F extends Fields>(fields: F): Codec<ValuesOf<F>> {
       }
       return undefined;
     },
+    ...roundingOf(entries),
     write,
     read,
     matches: matchesByBytes(write),
+  };
+}
+
+function roundingOf<V>(entries: readonly [string, Codec<unknown>][]): { round?(value: V): V } {
+  const rounding = entries.filter(([, codec]) => codec.round !== undefined);
+  if (rounding.length === 0) return {};
+  return {
+    round: (value) => {
+      const rounded = { ...(value as Record<string, unknown>) };
+      for (const [name, codec] of rounding) rounded[name] = codec.round?.(rounded[name]);
+      return rounded as V;
+    },
   };
 }
 
@@ -256,10 +279,14 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
   // A wrapper message keeps one field for the list, so that every codec stays one tag and one value.
   const wrapper = record({ items: repeated(item) });
   return {
-    name: `${item.name}[]`,
+    // Not "u32[]": that is a packed array, and the name stands for the wire format in fingerprints.
+    name: `list<${item.name}>`,
     wireType: WIRE_LENGTH,
     proto: wrapper.proto,
     check: (value) => wrapper.check({ items: value }),
+    ...(item.round === undefined
+      ? {}
+      : { round: (value) => value.map((element) => item.round?.(element) ?? element) }),
     write: (writer, value) => wrapper.write(writer, { items: value }),
     read: (reader) => wrapper.read(reader).items,
     matches: (reader, value) => wrapper.matches(reader, { items: value }),
@@ -297,7 +324,7 @@ function matchesByBytes<T>(write: (writer: WireWriter, value: T) => void) {
     const start = reader.position;
     const length = reader.length();
     reader.position += length;
-    const again = new WireWriter();
+    const again = new WireWriter(256);
     write(again, value);
     const size = reader.position - start;
     if (size !== again.position) return false;

@@ -2,6 +2,7 @@ import {
   WIRE_FIXED64,
   WIRE_LENGTH,
   WIRE_VARINT,
+  WireError,
   type WireReader,
   type WireWriter,
 } from './wire.js';
@@ -43,6 +44,8 @@ export interface Codec<T> {
   readonly isOut?: boolean;
   /** What is wrong with a value, or undefined. */
   check(value: unknown): string | undefined;
+  /** For codecs that round: what will be read back. A program must see that already when it is recorded. */
+  round?(value: T): T;
   write(writer: WireWriter, value: T): void;
   read(reader: WireReader): T;
   matches(reader: WireReader, value: T): boolean;
@@ -73,7 +76,11 @@ function unsigned<T extends number>(name: string, max: number, proto: ProtoType)
         ? undefined
         : `must be a whole number from 0 to ${max}, got ${show(value)}`,
     write: (writer, value) => writer.varint(value),
-    read: (reader) => reader.varint() as T,
+    read: (reader) => {
+      const value = reader.varint();
+      if (value > max) throw new WireError(`${value} does not fit ${name}`, reader.position);
+      return value as T;
+    },
     matches: (reader, value) => reader.varint() === value,
   };
 }
@@ -86,7 +93,8 @@ export const u53: Codec<number> = unsigned('u53', Number.MAX_SAFE_INTEGER, { typ
 
 /** A whole number from 0 to 2^53 - 1 with a unit in its type and name. */
 export function quantity<T extends number>(unit: string): Codec<T> {
-  return unsigned<T>(unit, Number.MAX_SAFE_INTEGER, { type: 'uint64' });
+  // Not the unit alone: "bytes" is a codec, and the name stands for the wire format in fingerprints.
+  return unsigned<T>(`u53 (${unit})`, Number.MAX_SAFE_INTEGER, { type: 'uint64' });
 }
 
 /** A small number that names a region, a VM, a timer, … of the kind given. Never an address, fd or pid. */
@@ -103,7 +111,11 @@ export const i32: Codec<number> = {
       ? undefined
       : `must be a whole number of 32 bits, got ${show(value)}`,
   write: (writer, value) => writer.zigzag(value),
-  read: (reader) => reader.zigzag(),
+  read: (reader) => {
+    const value = reader.zigzag();
+    if ((value | 0) !== value) throw new WireError(`${value} does not fit i32`, reader.position);
+    return value;
+  },
   matches: (reader, value) => reader.zigzag() === value,
 };
 
@@ -118,6 +130,7 @@ export function milli(unit: string): Codec<number> {
       typeof value === 'number' && Math.abs(value) < 2 ** 42
         ? undefined
         : `must be a number, got ${show(value)}`,
+    round: (value) => Math.round(value * 1000) / 1000 + 0,
     write: (writer, value) => writer.zigzag(Math.round(value * 1000)),
     read: (reader) => reader.zigzag() / 1000,
     matches: (reader, value) => reader.zigzag() === Math.round(value * 1000),
@@ -149,11 +162,19 @@ export const bool: Codec<boolean> = {
   matches: (reader, value) => (reader.varint() !== 0) === value,
 };
 
+// UTF-8 cannot hold one, so it would come back as another text.
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 export const text: Codec<string> = {
   name: 'text',
   wireType: WIRE_LENGTH,
   proto: { type: 'string' },
-  check: (value) => (typeof value === 'string' ? undefined : `must be text, got ${show(value)}`),
+  check: (value) => {
+    if (typeof value !== 'string') return `must be text, got ${show(value)}`;
+    return LONE_SURROGATE.test(value)
+      ? 'must be well-formed text, got a lone surrogate'
+      : undefined;
+  },
   write: (writer, value) => writer.text(value),
   read: (reader) => reader.text(),
   matches: (reader, value) => reader.text() === value,
@@ -162,7 +183,14 @@ export const text: Codec<string> = {
 /** One of the given names. */
 export function oneOf<const V extends readonly string[]>(...values: V): Codec<V[number]> {
   const numbers = new Map<string, number>(values.map((value, index) => [value, index]));
-  const read = (reader: WireReader): V[number] => values[reader.varint()] ?? `unknown`;
+  const read = (reader: WireReader): V[number] => {
+    const number = reader.varint();
+    const value = values[number];
+    if (value === undefined) {
+      throw new WireError(`${number} names none of ${values.join(', ')}`, reader.position);
+    }
+    return value;
+  };
   return {
     name: `one of ${values.join(', ')}`,
     wireType: WIRE_VARINT,
@@ -173,12 +201,16 @@ export function oneOf<const V extends readonly string[]>(...values: V): Codec<V[
         : `must be one of ${values.join(', ')}, got ${show(value)}`,
     write: (writer, value) => writer.varint(numbers.get(value) ?? 0),
     read,
-    matches: (reader, value) => read(reader) === value,
+    matches: (reader, value) => reader.varint() === numbers.get(value),
   };
 }
 
-/** The value may be undefined. */
+/** The value may be undefined. Not for packed arrays: protobuf cannot tell an empty one from none. */
 export function optional<T>(codec: Codec<T>): Codec<T | undefined> {
+  if (codec.proto.repeated === true) {
+    throw new TypeError(`${codec.name} cannot be optional: an empty one and none look alike`);
+  }
+  const { round } = codec;
   return {
     ...codec,
     name: `${codec.name}, optional`,
@@ -187,6 +219,9 @@ export function optional<T>(codec: Codec<T>): Codec<T | undefined> {
     write: (writer, value) => {
       if (value !== undefined) codec.write(writer, value);
     },
+    ...(round === undefined
+      ? {}
+      : { round: (value: T | undefined) => (value === undefined ? value : round(value)) }),
     matches: (reader, value) => value !== undefined && codec.matches(reader, value),
   };
 }

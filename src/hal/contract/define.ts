@@ -76,10 +76,11 @@ export interface RetiredDefinition {
   readonly kind: 'retired';
 }
 
-export type Declaration = Readonly<
-  // biome-ignore lint/suspicious/noExplicitAny: entries of different argument types have no other common supertype
-  Record<string, CallDefinition<any, any> | EventDefinition<any> | RetiredDefinition>
->;
+/**
+ * What `call`, `event` and `retired` make. Only the kind is said here: with the definitions' own types, TypeScript would
+ * infer `any` for the result of a call that declares none.
+ */
+export type Declaration = Readonly<Record<string, { readonly kind: 'call' | 'event' | 'retired' }>>;
 
 /** The program asks, synchronously, and gets a result or a typed error. */
 export function call<const A extends Fields, R extends Returns = undefined>(
@@ -189,8 +190,13 @@ function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
+/** A field's name in its protobuf message: coded values say so. */
+export function wireNameOf(name: string, codec: Codec<unknown>): string {
+  return codec.suffix === undefined ? snake(name) : `${snake(name)}_${codec.suffix}`;
+}
+
 function fieldSpec(name: string, codec: Codec<unknown>, number: number): FieldSpec {
-  const wireName = codec.suffix === undefined ? snake(name) : `${snake(name)}_${codec.suffix}`;
+  const wireName = wireNameOf(name, codec);
   return { name, wireName, number, tag: tagOf(number, codec.wireType), codec };
 }
 
@@ -242,6 +248,19 @@ function compileCall(
   };
 }
 
+/** One message holds arguments, results and the error: no two may have the same name. */
+function refuseTwins(contract: string, entry: string, fields: readonly FieldSpec[]): void {
+  const names = new Set(['error']);
+  for (const { wireName } of fields) {
+    if (names.has(wireName)) {
+      throw new TypeError(
+        `${contract}.${entry} has two fields "${wireName}" on the wire ("error" is taken). Rename one`,
+      );
+    }
+    names.add(wireName);
+  }
+}
+
 function compileEvent(
   contract: HalContract,
   name: string,
@@ -281,9 +300,15 @@ export function defineHal<const D extends Declaration>(
   const calls: CallSpec[] = [];
   const events: EventSpec[] = [];
   entries.forEach(([name, entry], index) => {
-    if (entry.kind === 'call') calls.push(compileCall(token, name, index, entry));
-    if (entry.kind === 'event') events.push(compileEvent(token, name, index, entry));
+    if (entry.kind === 'call') {
+      calls.push(compileCall(token, name, index, entry as CallDefinition));
+    } else if (entry.kind === 'event') {
+      events.push(compileEvent(token, name, index, entry as EventDefinition));
+    }
   });
+  for (const { name, args, results, outs } of calls) {
+    refuseTwins(halName, name, [...args, ...results, ...outs]);
+  }
   Object.defineProperty(Contract, 'name', { value: className });
   Object.assign(Contract, { halName, declaration, calls, events });
   return Contract as unknown as HalToken<D>;

@@ -1,5 +1,5 @@
 import type { AnswerLedger } from './answers.js';
-import type { CallSpec, HalContract, HalOf } from './define.js';
+import type { CallSpec, FieldSpec, HalContract, HalOf } from './define.js';
 import { HalError } from './errors.js';
 import { outsideTurn, type TurnScope } from './turn-scope.js';
 
@@ -48,6 +48,27 @@ export function deriveHal<C extends HalContract>(
   return hal as HalOf<C>;
 }
 
+/** The method, returning results as the trace will hold them; most codecs keep values as they are. */
+export function roundingResults(spec: CallSpec, inner: Method): Method {
+  const only = spec.returnsOne ? spec.results[0]?.codec : undefined;
+  if (only !== undefined) {
+    return only.round === undefined ? inner : (args) => only.round?.(inner(args));
+  }
+  const round = roundingFields(spec.results);
+  return round === undefined ? inner : (args) => round(inner(args) as Args);
+}
+
+/** What rounds the values of these fields, or undefined if none of their codecs rounds. */
+export function roundingFields(fields: readonly FieldSpec[]): ((values: Args) => Args) | undefined {
+  const rounding = fields.filter((field) => field.codec.round !== undefined);
+  if (rounding.length === 0) return undefined;
+  return (values) => {
+    const rounded = { ...values };
+    for (const { name, codec } of rounding) rounded[name] = codec.round?.(rounded[name]);
+    return rounded;
+  };
+}
+
 function scoped(spec: CallSpec, inner: Method, scope: TurnScope): Method {
   const { halName } = spec.contract;
   return (args = NO_ARGS) => {
@@ -78,5 +99,5 @@ export function methodOf(implementation: object, spec: CallSpec): Method {
   if (typeof method !== 'function') {
     throw new TypeError(`the implementation of ${spec.contract.halName} lacks "${spec.name}"`);
   }
-  return method.bind(implementation) as Method;
+  return roundingResults(spec, method.bind(implementation) as Method);
 }

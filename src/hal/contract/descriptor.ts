@@ -1,5 +1,5 @@
 import type { Codec, Fields } from './codec.js';
-import { entryNumber, type FieldSpec, type HalContract } from './define.js';
+import { entryNumber, type FieldSpec, type HalContract, wireNameOf } from './define.js';
 import { CALL_ERROR_FIELD, TURN, type TurnSchema } from './schema.js';
 import { tagOf, WIRE_LENGTH, WIRE_VARINT, WireWriter } from './wire.js';
 
@@ -29,7 +29,10 @@ interface Field {
   readonly type: keyof typeof TYPE_NUMBER;
   readonly repeated: boolean;
   readonly typeName?: string;
-  readonly inOneof?: boolean;
+  /** Which of its message's oneofs holds the field. */
+  readonly oneof?: number;
+  /** Its presence counts: protobuf 3 then wants a oneof of its own around it. */
+  readonly optional?: boolean;
 }
 
 interface Message {
@@ -37,7 +40,7 @@ interface Message {
   readonly fields: readonly Field[];
   readonly nested: readonly Message[];
   readonly enums: readonly { readonly name: string; readonly values: readonly string[] }[];
-  readonly oneof?: string;
+  readonly oneofs: readonly string[];
 }
 
 function pascal(name: string): string {
@@ -49,6 +52,7 @@ class MessageBuilder {
   readonly fields: Field[] = [];
   readonly nested: Message[] = [];
   readonly enums: { name: string; values: string[] }[] = [];
+  readonly oneofs: string[] = [];
   private readonly path: string;
   private readonly name: string;
 
@@ -59,6 +63,9 @@ class MessageBuilder {
 
   add(name: string, number: number, codec: Codec<unknown>): void {
     const { type, repeated = false, values, fields } = codec.proto;
+    // Messages say by themselves whether they are there.
+    const optional = codec.isOptional === true && type !== 'message';
+    const presence = optional ? { optional, oneof: this.oneofs.push(`_${name}`) - 1 } : {};
     const typeName = pascal(name);
     const path = `${this.path}.${typeName}`;
     if (type === 'enum' && values !== undefined) {
@@ -67,17 +74,18 @@ class MessageBuilder {
         (v) => `${prefix}_${v.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`,
       );
       this.enums.push({ name: typeName, values: valueNames });
-      this.fields.push({ name, number, type, repeated, typeName: path });
+      this.fields.push({ name, number, type, repeated, typeName: path, ...presence });
     } else if (type === 'message' && fields !== undefined) {
       this.nested.push(messageOf(typeName, this.path, numbered(fields)));
       this.fields.push({ name, number, type, repeated, typeName: path });
     } else {
-      this.fields.push({ name, number, type, repeated });
+      this.fields.push({ name, number, type, repeated, ...presence });
     }
   }
 
   build(): Message {
-    return { name: this.name, fields: this.fields, nested: this.nested, enums: this.enums };
+    const { name, fields, nested, enums, oneofs } = this;
+    return { name, fields, nested, enums, oneofs };
   }
 }
 
@@ -89,7 +97,7 @@ interface Numbered {
 
 function numbered(fields: Fields): Numbered[] {
   return Object.entries(fields).map(([name, codec], index) => ({
-    wireName: name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    wireName: wireNameOf(name, codec),
     number: index + 1,
     codec,
   }));
@@ -145,11 +153,11 @@ function choice(name: 'Call' | 'Event', schema: TurnSchema): Message {
         type: 'message',
         repeated: false,
         typeName: `.${PACKAGE}.${pascal(contract.halName)}${pascal(spec.name)}${name}`,
-        inOneof: true,
+        oneof: 0,
       });
     }
   }
-  return { name, fields, nested: [], enums: [], oneof: 'kind' };
+  return { name, fields, nested: [], enums: [], oneofs: ['kind'] };
 }
 
 const plain = (name: string, number: number, type: Field['type'], typeName?: string): Field => ({
@@ -171,6 +179,7 @@ function frame(): Message[] {
     ],
     nested: [],
     enums: [],
+    oneofs: [],
   };
   const turn: Message = {
     name: 'Turn',
@@ -183,6 +192,7 @@ function frame(): Message[] {
     ],
     nested: [],
     enums: [],
+    oneofs: [],
   };
   return [turn, failure];
 }
@@ -241,8 +251,11 @@ function writeMessage(writer: WireWriter, message: Message): void {
       });
     });
   }
-  const { oneof } = message;
-  if (oneof !== undefined) submessage(writer, 8, () => textField(writer, 1, oneof));
+  for (const oneof of message.oneofs) submessage(writer, 8, () => textField(writer, 1, oneof));
+}
+
+function jsonName(name: string): string {
+  return name.replace(/_([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** FieldDescriptorProto. */
@@ -252,5 +265,8 @@ function writeField(writer: WireWriter, field: Field): void {
   numberField(writer, 4, field.repeated ? LABEL_REPEATED : LABEL_OPTIONAL);
   numberField(writer, 5, TYPE_NUMBER[field.type]);
   if (field.typeName !== undefined) textField(writer, 6, field.typeName);
-  if (field.inOneof === true) numberField(writer, 9, 0);
+  if (field.oneof !== undefined) numberField(writer, 9, field.oneof);
+  // protoc always sets the JSON name, and some readers do not compute it themselves.
+  textField(writer, 10, jsonName(field.name));
+  if (field.optional === true) numberField(writer, 17, 1);
 }

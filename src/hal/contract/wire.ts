@@ -6,7 +6,7 @@
 const TWO_32 = 4294967296;
 
 const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { fatal: true });
+const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class WireWriter {
   bytes: Uint8Array;
@@ -79,6 +79,7 @@ export class WireWriter {
     this.raw(data);
   }
 
+  /** Lone surrogates have no UTF-8; they become U+FFFD. */
   text(value: string): void {
     this.blob(textEncoder.encode(value));
   }
@@ -216,7 +217,10 @@ export class WireReader {
     const length = this.length();
     const start = this.position;
     this.position = start + length;
-    return this.bytes.slice(start, start + length);
+    // Not slice: that of a Buffer is a view.
+    const copy = new Uint8Array(length);
+    copy.set(this.bytes.subarray(start, start + length));
+    return copy;
   }
 
   text(): string {
@@ -236,7 +240,7 @@ export class WireReader {
     if (wireType === 0) this.varint();
     else if (wireType === 1) this.position += 8;
     else if (wireType === 5) this.position += 4;
-    else if (wireType === 2) this.position += this.length();
+    else if (wireType === 2) this.position = this.length() + this.position;
     else throw new WireError(`wire type ${wireType} is not used by protobuf 3`, this.position);
     if (this.position > this.end) throw new WireError('a field runs past its message', this.end);
   }

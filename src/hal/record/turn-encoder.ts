@@ -24,12 +24,23 @@ export interface Failure {
   readonly message: string;
 }
 
+/** The code of what was thrown without being a HalError. */
+export const HANDLER_THREW = 'HANDLER_THREW';
+
 export function failureOf(error: unknown): Failure {
   if (HalError.is(error)) {
-    return { code: error.code, errno: error.errno, syscall: error.syscall, message: error.message };
+    const { code, errno, syscall } = error;
+    return { code, errno, syscall, message: wellFormed(error.message) };
   }
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { code: 'HANDLER_THREW', errno: undefined, syscall: undefined, message };
+  const message = wellFormed(
+    error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  );
+  return { code: HANDLER_THREW, errno: undefined, syscall: undefined, message };
+}
+
+/** As it will be read back: UTF-8 has no lone surrogates. */
+function wellFormed(message: string): string {
+  return message.replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
 export function writeFailure(writer: WireWriter, failure: Failure): void {
@@ -116,6 +127,7 @@ export class TurnEncoder {
       let result: unknown;
       try {
         result = inner(args);
+        refuseBadResult(spec, only, results, result);
       } catch (error) {
         writer.varint(ERROR_TAG);
         writeFailure(writer, failureOf(error));
@@ -133,6 +145,31 @@ export class TurnEncoder {
       return result;
     };
   }
+}
+
+/** What does not fit its type cannot be written down; a trace must not hold something else in silence. */
+function refuseBadResult(
+  spec: CallSpec,
+  only: FieldSpec | undefined,
+  results: readonly FieldSpec[],
+  result: unknown,
+): void {
+  if (only !== undefined) {
+    const problem = only.codec.check(result);
+    if (problem !== undefined) throw badResult(spec, problem);
+    return;
+  }
+  for (let index = 0; index < results.length; index++) {
+    const { name, codec } = results[index] as FieldSpec;
+    const problem = codec.check((result as Record<string, unknown> | undefined)?.[name]);
+    if (problem !== undefined) throw badResult(spec, `${name} ${problem}`);
+  }
+}
+
+function badResult(spec: CallSpec, problem: string): TypeError {
+  return new TypeError(
+    `the implementation of ${spec.contract.halName}.${spec.name} returned what its declaration forbids: ${problem}`,
+  );
 }
 
 function writeOne(writer: WireWriter, field: FieldSpec, value: unknown): void {

@@ -96,7 +96,7 @@ export function formatDivergence(report: DivergenceReport): string {
   return lines.join('\n');
 }
 
-const OWN_FRAME = /[/\\]hal[/\\](?:contract|replay|record)[/\\]|node:internal/;
+const OWN_FRAME = /[/\\]src[/\\]hal[/\\](?:contract|replay|record)[/\\]|node:internal/;
 
 /** The stack below the HAL, without this framework's own frames. */
 export function callerStack(): string[] {

@@ -65,16 +65,18 @@ export class ExactMatcher implements Matcher {
         return refuse(args);
       }
       if (reader.length() + reader.position !== callEnd) throw falseLength(reader, spec);
-      if (!argumentsMatch(reader, argFields, args)) {
+      if (!argumentsMatch(reader, argFields, args, callEnd)) {
         reader.position = start;
         return refuse(args);
       }
       cursor.matched++;
       if (results.length === 0 && outs.length === 0 && reader.position === callEnd)
         return undefined;
-      const first = reader.position;
-      if (reader.varint() === ERROR_TAG) throw errorOf(readError(reader, callEnd));
-      reader.position = first;
+      if (reader.position < callEnd) {
+        const first = reader.position;
+        if (reader.varint() === ERROR_TAG) throw errorOf(readError(reader, callEnd));
+        reader.position = first;
+      }
       const result =
         only !== undefined ? readOne(reader, only, callEnd) : readResults(reader, results, callEnd);
       for (let index = 0; index < outs.length; index++) {
@@ -97,6 +99,7 @@ function argumentsMatch(
   reader: WireReader,
   fields: readonly FieldSpec[],
   args: Record<string, unknown>,
+  callEnd: number,
 ): boolean {
   for (let index = 0; index < fields.length; index++) {
     const field = fields[index] as FieldSpec;
@@ -104,10 +107,11 @@ function argumentsMatch(
     const value = args[field.name];
     if (value === undefined) {
       // An absent optional argument has no field.
-      if (codec.isOptional === true && !nextIs(reader, field.tag)) continue;
-      return false;
+      if (codec.isOptional !== true) return false;
+      if (reader.position < callEnd && nextIs(reader, field.tag)) return false;
+      continue;
     }
-    if (reader.varint() !== field.tag) return false;
+    if (reader.position >= callEnd || reader.varint() !== field.tag) return false;
     if (codec.isOut === true) {
       if (reader.varint() !== (value as { length: number }).length) return false;
     } else if (!codec.matches(reader, value)) return false;

@@ -1,4 +1,5 @@
 import type { CallSpec, EventSpec } from '../contract/define.js';
+import { sameValue } from './same-arguments.js';
 import type { DecodedCall, Outcome, Values } from './turn-decoder.js';
 
 const HEX_BYTES = 16;
@@ -87,7 +88,7 @@ export function differences(spec: CallSpec, expected: Values, actual: Values): F
           actual: String(givenLength),
         });
       }
-    } else if (formatExact(wanted) !== formatExact(given)) {
+    } else if (!sameValue(field.codec, wanted, given)) {
       const note = firstDifference(wanted, given);
       found.push({
         field: field.name,
@@ -98,14 +99,6 @@ export function differences(spec: CallSpec, expected: Values, actual: Values): F
     }
   }
   return found;
-}
-
-function formatExact(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => {
-    if (typeof inner === 'bigint') return `${inner}n`;
-    if (ArrayBuffer.isView(inner)) return Array.from(inner as unknown as ArrayLike<number>);
-    return inner;
-  }) as string;
 }
 
 function firstDifference(wanted: unknown, given: unknown): string | undefined {

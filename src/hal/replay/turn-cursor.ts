@@ -186,7 +186,7 @@ export class TurnCursor {
   }
 }
 
-function nearest(
+export function nearest(
   calls: readonly DecodedCall[],
   from: number,
   turn: number,

@@ -3,7 +3,7 @@ import { HalError, type HalErrorCode } from '../contract/errors.js';
 import { defaultOf } from '../contract/fields.js';
 import { CALL_ERROR_FIELD, TURN, type TurnSchema } from '../contract/schema.js';
 import { WIRE_VARINT, WireError, WireReader } from '../contract/wire.js';
-import type { Failure } from '../record/turn-encoder.js';
+import { type Failure, HANDLER_THREW } from '../record/turn-encoder.js';
 
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -26,8 +26,15 @@ export interface DecodedTurn {
   readonly failure: Failure | undefined;
 }
 
-/** Makes the error that a recorded failure was. */
-export function errorOf(failure: Failure): HalError {
+/** Makes the error that a recorded failure was. What was no HalError then is none now: handlers tell them apart. */
+export function errorOf(failure: Failure): Error {
+  if (failure.code === HANDLER_THREW) {
+    const [, name = 'Error', message = failure.message] =
+      /^(\w+): (.*)$/s.exec(failure.message) ?? [];
+    const error = new Error(message);
+    error.name = name;
+    return error;
+  }
   return new HalError(failure.code as HalErrorCode, failure.message, {
     errno: failure.errno,
     syscall: failure.syscall,
@@ -143,9 +150,15 @@ function readCallBody(spec: CallSpec, reader: WireReader): DecodedCall {
       failure = nested(reader, () => readFailure(reader));
     } else reader.skip(tag);
   }
+  for (const field of spec.outs) {
+    // Other writers leave out what is empty.
+    if (failure === undefined && lengthOf(lengths, field) === 0) {
+      outs[field.name] ??= defaultOf(field.codec);
+    }
+  }
   for (const field of spec.args) {
     if (field.codec.isOut === true) {
-      args[field.name] = outs[field.name] ?? zeroes(field, lengths.get(field.name) ?? 0);
+      args[field.name] = outs[field.name] ?? zeroes(field, lengthOf(lengths, field));
     } else if (!(field.name in args)) args[field.name] = defaultOf(field.codec);
   }
   if (failure !== undefined) return { spec, args, outcome: { kind: 'error', failure } };
@@ -155,6 +168,10 @@ function readCallBody(spec: CallSpec, reader: WireReader): DecodedCall {
   const value =
     spec.results.length === 0 ? undefined : spec.returnsOne ? results['result'] : results;
   return { spec, args, outcome: { kind: 'result', value, outs } };
+}
+
+function lengthOf(lengths: ReadonlyMap<string, number>, field: FieldSpec): number {
+  return lengths.get(field.name) ?? 0;
 }
 
 function zeroes(field: FieldSpec, length: number): unknown {
