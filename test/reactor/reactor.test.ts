@@ -306,7 +306,7 @@ test('a failure answer that fails itself does not hide the handler’s error', (
   });
   session.begin();
   session.toy.question({ id: 1, topic: undefined });
-  t.is((session.ends[0]?.failure as Error).message, 'first');
+  t.is((session.ends[0]?.failure as Error | undefined)?.message, 'first');
 });
 
 test('a divergence in a handler is what the replay throws, failure answers or not', (t) => {
