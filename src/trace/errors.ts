@@ -56,16 +56,17 @@ export class TraceWriteError extends Error {
   constructor(file: string, position: number, cause: unknown) {
     const errno = textProperty(cause, 'code') ?? 'UNKNOWN';
     const syscall = textProperty(cause, 'syscall') ?? 'write';
-    super(
-      `${file}: ${syscall} failed with ${errno} after ${position} bytes; ` +
-        'the trace ends here and what was flushed before can be repaired',
-      { cause },
-    );
+    super(`${file}: ${syscall} failed with ${errno}${consequence(syscall, position)}`, { cause });
     this.errno = errno;
     this.syscall = syscall;
     this.file = file;
     this.position = position;
   }
+}
+
+function consequence(syscall: string, position: number): string {
+  if (syscall === 'open') return '; no trace was begun';
+  return ` after ${position} bytes; the trace ends here and what was flushed before can be repaired`;
 }
 
 function textProperty(value: unknown, key: 'code' | 'syscall'): string | undefined {

@@ -91,6 +91,7 @@ test('a path that cannot be opened is a TraceWriteError', (t) => {
   const error = t.throws(() => new TraceWriter(options), { instanceOf: TraceWriteError });
   t.is(error.errno, 'ENOENT');
   t.is(error.syscall, 'open');
+  t.regex(error.message, /no trace was begun/);
 });
 
 const full = existsSync('/dev/full') ? test : test.skip;
