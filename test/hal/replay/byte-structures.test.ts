@@ -26,9 +26,9 @@ test('a range set holds what a set of bytes holds, in sorted ranges that do not 
         held,
         [...model].sort((a, b) => a - b),
       );
-      set.all.forEach(({ start }, index) =>
-        t.true(index === 0 || start > (set.all[index - 1]?.end ?? 0)),
-      );
+      set.all.forEach(({ start }, index) => {
+        t.true(index === 0 || start > (set.all[index - 1]?.end ?? 0));
+      });
       const gaps = set
         .gaps(probe.start, probe.end)
         .flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i));
