@@ -13,6 +13,8 @@ import { addonFunction, connectEvents, fromAddon } from './from-addon.js';
 import { type LaneStarter, processOf } from './process.js';
 
 export { type Addon, type AddonSession, loadAddon } from './addon.js';
+export { type HostFilesOptions, hostFilesOver, type ReadingFs } from './host-files.js';
+export { type MemPressureOptions, memPressureOf } from './mem-pressure.js';
 export { type LaneCommand, type LaneStarter, processOf } from './process.js';
 export { readableWatcher } from './readable-watcher.js';
 
