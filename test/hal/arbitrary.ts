@@ -49,9 +49,13 @@ export function valuesOf(codec: Codec<unknown>): fc.Arbitrary<unknown> {
   if (codec.isOptional === true) {
     return fc.option(valuesOf({ ...codec, name, isOptional: false }), { nil: undefined });
   }
-  const known = BY_NAME[name];
+  const { type, values, fields, repeated } = codec.proto;
+  const item =
+    type === 'message' ? (fields?.['items'] as { item?: Codec<unknown> })?.item : undefined;
+  if (item !== undefined) return fc.array(valuesOf(item), { maxLength: 4 });
+  // A unit may be called as a codec is: "bytes" is both.
+  const known = type === 'uint64' && repeated !== true ? undefined : BY_NAME[name];
   if (known !== undefined) return known;
-  const { type, values, fields } = codec.proto;
   if (name.startsWith('milli-')) {
     return fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).map((thousandths) => thousandths / 1000);
   }
@@ -59,8 +63,6 @@ export function valuesOf(codec: Codec<unknown>): fc.Arbitrary<unknown> {
   if (type === 'uint32') return u32;
   if (type === 'uint64') return numbers(Number.MAX_SAFE_INTEGER);
   if (type === 'message' && fields !== undefined) {
-    const item = (fields['items'] as { item?: Codec<unknown> } | undefined)?.item;
-    if (item !== undefined) return fc.array(valuesOf(item), { maxLength: 4 });
     return fc.record(
       Object.fromEntries(Object.entries(fields).map(([key, inner]) => [key, valuesOf(inner)])),
     );

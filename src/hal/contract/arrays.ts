@@ -279,8 +279,7 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
   // A wrapper message keeps one field for the list, so that every codec stays one tag and one value.
   const wrapper = record({ items: repeated(item) });
   return {
-    // Not "u32[]": that is a packed array, and the name stands for the wire format in fingerprints.
-    name: `list<${item.name}>`,
+    name: `${item.name}[]`,
     wireType: WIRE_LENGTH,
     proto: wrapper.proto,
     check: (value) => wrapper.check({ items: value }),

@@ -93,8 +93,7 @@ export const u53: Codec<number> = unsigned('u53', Number.MAX_SAFE_INTEGER, { typ
 
 /** A whole number from 0 to 2^53 - 1 with a unit in its type and name. */
 export function quantity<T extends number>(unit: string): Codec<T> {
-  // Not the unit alone: "bytes" is a codec, and the name stands for the wire format in fingerprints.
-  return unsigned<T>(`u53 (${unit})`, Number.MAX_SAFE_INTEGER, { type: 'uint64' });
+  return unsigned<T>(unit, Number.MAX_SAFE_INTEGER, { type: 'uint64' });
 }
 
 /** A small number that names a region, a VM, a timer, … of the kind given. Never an address, fd or pid. */

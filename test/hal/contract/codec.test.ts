@@ -69,8 +69,9 @@ function encoded(codec: Codec<unknown>, value: unknown): WireReader {
   return new WireReader(writer.bytes, 0, writer.position);
 }
 
-for (const codec of CODECS) {
-  test(`${codec.name}: values pass the check, come back, and match themselves only`, (t) => {
+CODECS.forEach((codec, position) => {
+  // Names alone are not unique: "u32[]" is a packed array and a list.
+  test(`${position} ${codec.name}: values pass the check, come back, and match themselves only`, (t) => {
     fc.assert(
       fc.property(valuesOf(codec), valuesOf(codec), (value, other) => {
         t.is(codec.check(value), undefined);
@@ -86,7 +87,7 @@ for (const codec of CODECS) {
       { numRuns: 60 },
     );
   });
-}
+});
 
 function bytesOf(codec: Codec<unknown>, value: unknown): Uint8Array {
   const { bytes: data, end } = encoded(codec, value);
