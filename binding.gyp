@@ -16,6 +16,7 @@
         "native/binding/addon.cc",
         "native/binding/call.cc",
         "native/binding/fields.cc",
+        "native/core/inherited.cc",
         "native/core/load-file.cc",
         "native/core/poller.cc",
         "native/core/sha256.cc",

@@ -1,6 +1,7 @@
 // The addon's entry. `setErrorClass` hands over what errors are made of; `open` makes a session:
 // one object of functions for each contract, `setListener` for its events, and `close`.
 #include "binding/call.h"
+#include "core/inherited.h"
 
 namespace halyard {
 
@@ -71,6 +72,7 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  NoteInheritedChannels();
   auto* environment = new std::shared_ptr<Environment>(std::make_shared<Environment>());
   napi_set_instance_data(
       env, environment,

@@ -1,5 +1,4 @@
 // The contract Channel: SEQPACKET pairs between processes, with descriptors travelling along.
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -8,14 +7,13 @@
 
 #include "attachment.h"
 #include "binding/call.h"
+#include "core/inherited.h"
 #include "event-fd.h"
 
 namespace halyard {
 
 namespace {
 
-/// The first descriptor that a child is given, after its standard streams.
-constexpr int kFirstInheritedFd = 3;
 constexpr size_t kMaxMessageBytes = 64 * 1024;
 constexpr size_t kMaxAttached = 64;
 /// Messages delivered before other events of the loop get their turn.
@@ -104,6 +102,8 @@ void Channel::OnReady(void* self, int) {
       case Received::kBroken: return channel->End("error");
       case Received::kMessage: break;
     }
+    // Reading has cleared the error, if there was one; the loop looks at the channel again.
+    if (const Status status = channel->Listen()) return channel->End("error");
     std::vector<uint32_t> attached;
     for (UniqueFd& fd : message.attached) {
       attached.push_back(addon.handles().Add(std::make_unique<Attachment>(std::move(fd))));
@@ -152,31 +152,17 @@ napi_value Pair(Call& call) {
   return result;
 }
 
-bool IsChannelSocket(int fd) {
-  int domain = 0;
-  int type = 0;
-  socklen_t size = sizeof(int);
-  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0) return false;
-  size = sizeof(int);
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return false;
-  errno = EPROTOTYPE;
-  return domain == AF_UNIX && type == SOCK_SEQPACKET;
-}
-
 napi_value Adopt(Call& call) {
-  constexpr double kMaxSlot = 1023;
   uint32_t slot = 0;
   std::string name;
-  if (!call.Whole(0, "slot", &slot, kMaxSlot) || !call.Text(1, "name", &name)) return nullptr;
-  if (call.addon.environment().adopted_slots.contains(slot)) {
-    return call.Invalid("slot " + std::to_string(slot) + " was adopted before"), nullptr;
+  if (!call.U32(0, "slot", &slot) || !call.Text(1, "name", &name)) return nullptr;
+  UniqueFd fd = TakeInheritedChannel(slot);
+  if (!fd.valid()) {
+    call.Invalid("this process was started with no channel in slot " + std::to_string(slot) +
+                 ", or it was adopted before");
+    return nullptr;
   }
-  const int fd = kFirstInheritedFd + static_cast<int>(slot);
-  // Anything else under that number belongs to Node: it must not be taken over.
-  if (!IsChannelSocket(fd)) return call.Fail(LastFailure("getsockopt")), nullptr;
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return call.Fail(LastFailure("fcntl")), nullptr;
-  call.addon.environment().adopted_slots.insert(slot);
-  return call.Give(std::make_unique<Channel>(call.addon, UniqueFd(fd)));
+  return call.Give(std::make_unique<Channel>(call.addon, std::move(fd)));
 }
 
 /// The descriptors of regions and eventfds.

@@ -8,8 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 
 #include "../core/handle-table.h"
@@ -45,9 +43,6 @@ enum class Event : uint8_t {
 /// Shared by the sessions of an environment.
 struct Environment {
   napi_ref error_class = nullptr;
-  /// Slots of inherited channels that were adopted; the numbers behind them may be someone else's
-  /// now.
-  std::set<uint32_t> adopted_slots;
   DiscardPrimitive discard_primitive = ProbeDiscardPrimitive();
 };
 

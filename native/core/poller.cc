@@ -44,7 +44,10 @@ Status Poller::Start(int fd) {
   }
   const int error = uv_poll_start(handle_, UV_READABLE, [](uv_poll_t* handle, int status, int) {
     auto* self = static_cast<Poller*>(handle->data);
-    if (self != nullptr && self->active_) self->callback_(self->context_, status);
+    if (self == nullptr || !self->active_) return;
+    // On POLLERR libuv has stopped the handle: whoever wants more starts it again.
+    if (status != 0) self->active_ = false;
+    self->callback_(self->context_, status);
   });
   if (error != 0) return UvFailure(error, "epoll_ctl");
   active_ = true;

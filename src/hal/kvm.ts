@@ -136,14 +136,24 @@ export const Kvm = defineHal('kvm', {
   /** Before `setMsrs` (Firecracker 4681a67f7). */
   setCpuid: call({ vcpu, entries: list(cpuidEntry) }, { syscalls: ioctl('KVM_SET_CPUID2') }),
   getRegisters: call({ vcpu }, { returns: generalRegisters, syscalls: ioctl('KVM_GET_REGS') }),
-  setRegisters: call({ vcpu, registers: generalRegisters }, { syscalls: ioctl('KVM_SET_REGS') }),
+  /** A vCPU that had halted in the kernel is made runnable: new registers are there to be run. */
+  setRegisters: call(
+    { vcpu, registers: generalRegisters },
+    {
+      syscalls: [
+        ...ioctl('KVM_SET_REGS'),
+        ...ioctl('KVM_GET_MP_STATE'),
+        ...ioctl('KVM_SET_MP_STATE'),
+      ],
+    },
+  ),
   getSystemRegisters: call(
     { vcpu },
     { returns: systemRegisters, syscalls: ioctl('KVM_GET_SREGS') },
   ),
   setSystemRegisters: call(
     { vcpu, registers: systemRegisters },
-    { syscalls: ioctl('KVM_SET_SREGS') },
+    { syscalls: [...ioctl('KVM_GET_SREGS'), ...ioctl('KVM_SET_SREGS')] },
   ),
   getMsrs: call(
     { vcpu, indices: list(u32) },
@@ -200,7 +210,7 @@ export const Kvm = defineHal('kvm', {
    * The guest did what only the VMM can answer. For `pio` and `mmio`, `address`, `size` (of one access), `isWrite` and
    * `data` are set: what was written, or as many zero bytes as a read wants (a string instruction has several accesses
    * of `size` bytes). `detail` is KVM's number: the system event's type, the fail-entry reason, the internal suberror,
-   * or the exit reason of `other`.
+   * or the exit reason of `other` (2^32 plus the errno if KVM_RUN itself failed).
    */
   exit: event(
     {

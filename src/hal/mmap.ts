@@ -28,13 +28,17 @@ export const Mmap = defineHal('mmap', {
     },
   ),
 
-  /** Maps memory that came with a message (`Channel.message`, `attached`). */
+  /**
+   * Maps memory that came with a message (`Channel.message`, `attached`). It must be a memfd sealed against shrinking:
+   * otherwise its sender could take pages away, and an access to them would kill this process.
+   */
   adoptRegion: call(
     { attachment: handle('attachment'), size: sizeInBytes, offset: sizeInBytes },
     {
       returns: region,
       syscalls: [
         syscall('fstat'),
+        syscall('fcntl', { 1: 'F_GET_SEALS' }),
         syscall(
           { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
           { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
@@ -100,7 +104,12 @@ export const Mmap = defineHal('mmap', {
     { region, offset: sizeInBytes, path: text },
     {
       returns: { length: sizeInBytes, sha256: text },
-      syscalls: [syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }), syscall('read'), syscall('close')],
+      syscalls: [
+        syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }),
+        syscall('fstat'),
+        syscall('read'),
+        syscall('close'),
+      ],
     },
   ),
 

@@ -9,7 +9,11 @@ export const Seccomp = defineHal('seccomp', {
     {},
     {
       returns: { filter: bool, tsync: bool, userNotify: bool },
-      syscalls: [syscall('seccomp', { 0: 'SECCOMP_GET_ACTION_AVAIL' })],
+      syscalls: [
+        syscall('seccomp', { 0: 'SECCOMP_GET_ACTION_AVAIL' }),
+        // Without a program: the kernel's error says whether it knows the flags.
+        syscall('seccomp', { 0: 'SECCOMP_SET_MODE_FILTER', 2: 0 }),
+      ],
     },
   ),
   /**

@@ -34,7 +34,7 @@ function packageRoot(): string {
 }
 
 function addonFile(): string {
-  const given = process.env['HALYARD_ADDON'];
+  const { HALYARD_ADDON: given } = process.env;
   return given === undefined || given === ''
     ? join(packageRoot(), 'build', 'Release', 'halyard.node')
     : resolve(given);

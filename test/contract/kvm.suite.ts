@@ -1,0 +1,289 @@
+import { EventFd } from '../../src/hal/event-fd.js';
+import { Kvm } from '../../src/hal/kvm.js';
+import {
+  asm,
+  byteAt,
+  CODE,
+  DEVICE,
+  jump,
+  MEMORY_BYTES,
+  makeGuest,
+  NO_DATA,
+  PORT,
+} from './real-mode-guest.js';
+import { type MakeRig, rigTests, type Suite } from './rig.js';
+
+/** Exits and their answers, doorbells and collected writes. The refusals are in kvm-refusals.suite.ts. */
+export const kvmSuite: Suite = (test, makeRig) => {
+  accessTests(test, makeRig);
+  stringTests(test, makeRig);
+  doorbellTests(test, makeRig);
+  endTests(test, makeRig);
+};
+
+function accessTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
+  const check = rigTests(test, makeRig);
+
+  check('kvm: port output and input', async (t, rig) => {
+    const guest = makeGuest(rig, [
+      [...asm.dx(PORT), ...asm.ax(0x1234), ...asm.outWord],
+      [...asm.inByte, ...asm.storeAl(0x2000), ...asm.hlt],
+    ]);
+    const { kvm, vcpu } = guest;
+    kvm.run({ vcpu });
+    t.deepEqual(await rig.nextEvent(Kvm, 'exit'), {
+      vcpu,
+      reason: 'pio',
+      address: PORT,
+      size: 2,
+      isWrite: true,
+      data: new Uint8Array([0x34, 0x12]),
+      detail: 0n,
+    });
+    kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    const read = await rig.nextEvent(Kvm, 'exit');
+    t.false(read.isWrite);
+    t.deepEqual(read.data, new Uint8Array(1));
+    kvm.complete({ vcpu, data: new Uint8Array([0x77]), resume: true });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is(byteAt(guest, 0x2000), 0x77);
+  });
+
+  check('kvm: memory-mapped output and input', async (t, rig) => {
+    const guest = makeGuest(rig, [
+      [...asm.ax(0xbeef), ...asm.storeAx(DEVICE)],
+      [...asm.loadAx(DEVICE + 8), ...asm.storeAx(0x2000), ...asm.hlt],
+    ]);
+    const { kvm, vcpu } = guest;
+    kvm.run({ vcpu });
+    t.deepEqual(await rig.nextEvent(Kvm, 'exit'), {
+      vcpu,
+      reason: 'mmio',
+      address: DEVICE,
+      size: 2,
+      isWrite: true,
+      data: new Uint8Array([0xef, 0xbe]),
+      detail: 0n,
+    });
+    kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    const read = await rig.nextEvent(Kvm, 'exit');
+    t.deepEqual([read.reason, read.address, read.isWrite], ['mmio', DEVICE + 8, false]);
+    t.deepEqual(read.data, new Uint8Array(2));
+    kvm.complete({ vcpu, data: new Uint8Array([1, 2]), resume: true });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.deepEqual([byteAt(guest, 0x2000), byteAt(guest, 0x2001)], [1, 2]);
+  });
+
+  check('kvm: an access is finished even if the vCPU does not go on', async (t, rig) => {
+    const guest = makeGuest(rig, [
+      [...asm.dx(PORT), ...asm.inByte, ...asm.storeAl(0x2000), ...asm.hlt],
+    ]);
+    const { kvm, vcpu } = guest;
+    kvm.run({ vcpu });
+    await rig.nextEvent(Kvm, 'exit');
+    kvm.complete({ vcpu, data: new Uint8Array([0x5a]), resume: false });
+    const { rip, rax } = kvm.getRegisters({ vcpu });
+    t.is(rip, BigInt(CODE + 4));
+    t.is(rax & 0xffn, 0x5an);
+    t.is(byteAt(guest, 0x2000), 0);
+    kvm.run({ vcpu });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is(byteAt(guest, 0x2000), 0x5a);
+  });
+
+  check('kvm: a halted vCPU goes on behind the hlt', async (t, rig) => {
+    const guest = makeGuest(rig, [[...asm.hlt, ...asm.ax(7), ...asm.storeAl(0x2000), ...asm.hlt]]);
+    const { kvm, vcpu } = guest;
+    kvm.run({ vcpu });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is(byteAt(guest, 0x2000), 7);
+  });
+}
+
+function stringTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
+  const check = rigTests(test, makeRig);
+
+  check('kvm: string output and input, in as many exits as KVM likes', async (t, rig) => {
+    const guest = makeGuest(rig, [
+      [...asm.dx(PORT), ...asm.si(0x2000), ...asm.cx(5), ...asm.repOutsb],
+      [...asm.di(0x3000), ...asm.cx(5), ...asm.repInsb, ...asm.hlt],
+    ]);
+    const { kvm, vcpu, mmap, region } = guest;
+    mmap.write({ region, offset: 0x2000 - CODE, data: new Uint8Array([1, 2, 3, 4, 5]) });
+    kvm.run({ vcpu });
+    const written: number[] = [];
+    let next = 10;
+    for (;;) {
+      const exit = await rig.nextEvent(Kvm, 'exit');
+      if (exit.reason !== 'pio') break;
+      t.is(exit.size, 1);
+      if (exit.isWrite) written.push(...exit.data);
+      const data = exit.isWrite ? NO_DATA : exit.data.map(() => next++);
+      kvm.complete({ vcpu, data, resume: true });
+    }
+    t.deepEqual(written, [1, 2, 3, 4, 5]);
+    const into = new Uint8Array(5);
+    mmap.read({ region, offset: 0x3000 - CODE, into });
+    t.deepEqual([...into], [10, 11, 12, 13, 14]);
+  });
+}
+
+function doorbellTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
+  const check = rigTests(test, makeRig);
+
+  check('kvm: an ioeventfd takes the writes that match, without an exit', async (t, rig) => {
+    const guest = makeGuest(rig, [
+      [...asm.ax(5), ...asm.storeAx(DEVICE), ...asm.ax(6), ...asm.storeAx(DEVICE)],
+      [...asm.dx(PORT), ...asm.outByte, ...asm.hlt],
+    ]);
+    const { kvm, vm, vcpu } = guest;
+    const eventFd = rig.hal(EventFd);
+    const kick = eventFd.create({ name: 'kick' });
+    const port = eventFd.create({ name: 'port' });
+    const mmio = { vm, eventfd: kick, address: DEVICE, space: 'mmio', length: 2 } as const;
+    kvm.ioeventfd({ ...mmio, hasMatch: true, match: 5, on: true });
+    const pio = { vm, eventfd: port, address: PORT, space: 'pio', length: 1 } as const;
+    kvm.ioeventfd({ ...pio, hasMatch: false, match: 0, on: true });
+    kvm.run({ vcpu });
+    const other = await rig.nextEvent(Kvm, 'exit');
+    t.deepEqual([other.reason, ...other.data], ['mmio', 6, 0]);
+    kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    for (const eventfd of [kick, port]) {
+      eventFd.watch({ eventfd, on: true });
+      t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
+    }
+    kvm.ioeventfd({ ...pio, hasMatch: false, match: 0, on: false });
+  });
+
+  check('kvm: interrupts by irqfd and by line are accepted', (t, rig) => {
+    const kvm = rig.hal(Kvm);
+    const vm = kvm.createVm();
+    kvm.setTssAddress({ vm, address: 0xfffbd000 });
+    kvm.setIdentityMapAddress({ vm, address: 0xfffbc000 });
+    kvm.createIrqchip({ vm });
+    kvm.createPit({ vm });
+    const eventfd = rig.hal(EventFd).create({ name: 'irq' });
+    t.notThrows(() => kvm.irqfd({ vm, eventfd, gsi: 5, on: true }));
+    rig.hal(EventFd).signal({ eventfd });
+    t.notThrows(() => kvm.irqfd({ vm, eventfd, gsi: 5, on: false }));
+    t.notThrows(() => kvm.setIrqLine({ vm, gsi: 5, level: true }));
+    t.notThrows(() => kvm.setIrqLine({ vm, gsi: 5, level: false }));
+  });
+
+  check('kvm: coalesced writes come in order, before the exit that brings them', async (t, rig) => {
+    const guest = makeGuest(rig, [
+      [...asm.ax(1), ...asm.storeAx(DEVICE), ...asm.ax(2), ...asm.storeAx(DEVICE + 4)],
+      [...asm.dx(PORT), ...asm.ax(3), ...asm.outByte, ...asm.hlt],
+    ]);
+    const { kvm, vm, vcpu } = guest;
+    kvm.coalesce({ vm, address: DEVICE, size: 16, space: 'mmio', on: true });
+    kvm.coalesce({ vm, address: PORT, size: 1, space: 'pio', on: true });
+    kvm.run({ vcpu });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is(rig.pending(Kvm, 'coalesced'), 3);
+    const writes = [];
+    for (let at = 0; at < 3; at++) writes.push(await rig.nextEvent(Kvm, 'coalesced'));
+    t.deepEqual(writes, [
+      { vm, space: 'mmio', address: DEVICE, data: new Uint8Array([1, 0]) },
+      { vm, space: 'mmio', address: DEVICE + 4, data: new Uint8Array([2, 0]) },
+      { vm, space: 'pio', address: PORT, data: new Uint8Array([3]) },
+    ]);
+    kvm.coalesce({ vm, address: DEVICE, size: 16, space: 'mmio', on: false });
+    jump(guest, CODE);
+    kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'mmio');
+  });
+
+  check('kvm: a ring that runs over loses nothing', async (t, rig) => {
+    // KVM's ring has 170 places in a page; the rest come as exits, behind what the ring holds.
+    const count = 400;
+    const guest = makeGuest(rig, [
+      [...asm.dx(PORT), ...asm.si(0x2000), ...asm.cx(count), ...asm.repOutsb, ...asm.hlt],
+    ]);
+    const { kvm, vm, vcpu, mmap, region } = guest;
+    const sent = Uint8Array.from({ length: count }, (_, index) => index & 0xff);
+    mmap.write({ region, offset: 0x2000 - CODE, data: sent });
+    kvm.coalesce({ vm, address: PORT, size: 1, space: 'pio', on: true });
+    kvm.run({ vcpu });
+    const received: number[] = [];
+    for (;;) {
+      const exit = await rig.nextEvent(Kvm, 'exit');
+      while (rig.pending(Kvm, 'coalesced') > 0) {
+        received.push(...(await rig.nextEvent(Kvm, 'coalesced')).data);
+      }
+      if (exit.reason !== 'pio') break;
+      received.push(...exit.data);
+      kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    }
+    t.deepEqual(Uint8Array.from(received), sent);
+  });
+}
+
+function endTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
+  const check = rigTests(test, makeRig);
+
+  check('kvm: stop ends an endless loop, and the vCPU can go on after it', async (t, rig) => {
+    const { kvm, vcpu } = makeGuest(rig, [asm.forever]);
+    kvm.run({ vcpu });
+    for (let round = 0; round < 3; round++) {
+      kvm.stop({ vcpu });
+      kvm.stop({ vcpu });
+      const exit = await rig.nextEvent(Kvm, 'exit');
+      t.deepEqual([exit.reason, exit.data.length, exit.isWrite], ['stopped', 0, false]);
+      t.is(kvm.getRegisters({ vcpu }).rip, BigInt(CODE));
+      kvm.complete({ vcpu, data: NO_DATA, resume: round < 2 });
+    }
+    t.is(rig.pending(Kvm, 'exit'), 0);
+  });
+
+  check('kvm: stop during an exit follows its answer, with the access finished', async (t, rig) => {
+    const { kvm, vcpu } = makeGuest(rig, [[...asm.dx(PORT), ...asm.inByte, ...asm.forever]]);
+    kvm.run({ vcpu });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'pio');
+    kvm.stop({ vcpu });
+    kvm.complete({ vcpu, data: new Uint8Array([0x66]), resume: true });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'stopped');
+    t.is(kvm.getRegisters({ vcpu }).rax & 0xffn, 0x66n);
+  });
+
+  check('kvm: a VM can be closed while its vCPU runs, waits, or has never run', async (t, rig) => {
+    const running = makeGuest(rig, [asm.forever]);
+    running.kvm.run({ vcpu: running.vcpu });
+    running.kvm.closeVm({ vm: running.vm });
+    const waiting = makeGuest(rig, [asm.hlt]);
+    waiting.kvm.run({ vcpu: waiting.vcpu });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    waiting.kvm.closeVm({ vm: waiting.vm });
+    const idle = makeGuest(rig, [asm.hlt]);
+    idle.kvm.closeVm({ vm: idle.vm });
+    t.is(rig.pending(Kvm, 'exit'), 0);
+  });
+
+  check('kvm: memory taken away stops the vCPU with the reason', async (t, rig) => {
+    const guest = makeGuest(rig, [asm.forever]);
+    guest.kvm.setMemory({
+      vm: guest.vm,
+      slot: 0,
+      address: CODE,
+      size: 0,
+      region: 0,
+      offset: 0,
+      readOnly: false,
+    });
+    guest.kvm.run({ vcpu: guest.vcpu });
+    t.not((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is(byteAt(guest, CODE + MEMORY_BYTES - 1), 0);
+  });
+
+  check('kvm: a guest that faults without a handler shuts down', async (t, rig) => {
+    const { kvm, vcpu } = makeGuest(rig, [asm.undefined]);
+    const system = kvm.getSystemRegisters({ vcpu });
+    const protectedMode = { cr0: system.cr0 | 1n, idt: { base: 0n, limit: 0 } };
+    kvm.setSystemRegisters({ vcpu, registers: { ...system, ...protectedMode } });
+    kvm.run({ vcpu });
+    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'shutdown');
+  });
+}

@@ -1,0 +1,36 @@
+import { accessSync, constants } from 'node:fs';
+import test, { type TestFn } from 'ava';
+import { HalError } from '../../../src/hal/contract/errors.js';
+import { loadAddon } from '../../../src/hal/native/index.js';
+
+export { makeNativeRig } from './native-implementations.js';
+
+/** Why there can be no native test here, or undefined. */
+function missingAddon(): string | undefined {
+  try {
+    loadAddon();
+    return undefined;
+  } catch (error) {
+    if (HalError.is(error)) return 'the addon is not built';
+    throw error;
+  }
+}
+
+function missingKvm(): string | undefined {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch {
+    return 'no /dev/kvm for this user';
+  }
+}
+
+function orSkip(reason: string | undefined): TestFn {
+  if (reason === undefined) return test;
+  const skip = (title: string) => test.skip(`${title} (skipped: ${reason})`, () => {});
+  return skip as unknown as TestFn;
+}
+
+/** `test`, or what registers skipped tests with the reason. */
+export const nativeTest: TestFn = orSkip(missingAddon());
+export const kvmTest: TestFn = orSkip(missingAddon() ?? missingKvm());
