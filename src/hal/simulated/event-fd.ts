@@ -40,6 +40,8 @@ interface Holder {
 export interface SimulatedEventFd extends Implementation<typeof EventFd> {
   /** Takes what was signalled since the last time, as reading the eventfd does. 0 if nothing was. */
   take(eventfd: number): number;
+  /** Signals it as hardware does: outside any turn. */
+  ring(eventfd: number): void;
 }
 
 /**
@@ -92,5 +94,6 @@ export function simulatedEventFd(
   return {
     ...implement(EventFd, create, { dispose }),
     take: (eventfd) => find(eventfd).counter.take(),
+    ring: (eventfd) => find(eventfd).counter.signal(),
   };
 }

@@ -62,8 +62,7 @@ export function simulatedProcess(options: SimulatedProcessOptions): Implementati
     kill: ({ process, signal }) => {
       const { child } = handles.find<{ child: SimulatedChild | undefined }>('process', process);
       if (child === undefined) {
-        const detail = { errno: 3, syscall: 'kill' };
-        throw new HalError('SYSCALL_FAILED', `process ${process} has ended`, detail);
+        throw new HalError('CLOSED_HANDLE', `kill: process ${process} has ended`);
       }
       child.kill(signal);
     },
