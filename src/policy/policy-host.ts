@@ -53,6 +53,16 @@ export class PolicyHost {
     this.run?.stop();
   }
 
+  /** Sends to this channel from now on, the last target first. Inside a turn; before `start` it does nothing. */
+  useControl(control: number): void {
+    this.run?.useControl(control);
+  }
+
+  /** Whether it has ever sent a target. */
+  get hasSent(): boolean {
+    return this.run?.hasSent ?? false;
+  }
+
   /** Undefined before `start`. */
   get state(): StepState | undefined {
     return this.run?.state;

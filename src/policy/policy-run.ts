@@ -65,6 +65,8 @@ export class PolicyRun {
   private sampleTimer: number | undefined;
   private subscriptions: (() => void)[] = [];
   private marginMiB: MiB = 0;
+  private control: number;
+  private lastTargetBytes: number | undefined;
 
   constructor(
     hal: PolicyHal,
@@ -79,6 +81,7 @@ export class PolicyRun {
     this.hal = hal;
     this.events = events;
     this.options = options;
+    this.control = options.control;
     this.observer = observer;
   }
 
@@ -106,6 +109,16 @@ export class PolicyRun {
     }
     this.timers = undefined;
     this.sampleTimer = undefined;
+  }
+
+  get hasSent(): boolean {
+    return this.lastTargetBytes !== undefined;
+  }
+
+  /** The device was started again, with a new control channel: what the old one may not have read is sent again. */
+  useControl(control: number): void {
+    this.control = control;
+    if (this.lastTargetBytes !== undefined) this.take(this.send(this.lastTargetBytes));
   }
 
   private subscribe(): void {
@@ -236,9 +249,10 @@ export class PolicyRun {
   }
 
   private send(targetBytes: number): StepInput {
+    this.lastTargetBytes = targetBytes;
     const sent = attempt(() =>
       this.hal.channel.send({
-        channel: this.options.control,
+        channel: this.control,
         data: encodeTarget(targetBytes),
         attach: [],
       }),

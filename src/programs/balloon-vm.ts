@@ -1,5 +1,6 @@
 import { ContainerModule, inject, injectable, optional } from 'inversify';
 import { BalloonDevice } from '../devices/balloon/balloon-device.js';
+import { CONFIG_ACTUAL, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
 import { BalloonControl, encodeTarget } from '../devices/balloon/control.js';
 import { balloonTransport } from '../devices/balloon/transport.js';
 import { InterruptLine } from '../devices/virtio/interrupt.js';
@@ -26,6 +27,8 @@ import type { PolicyObserver } from '../policy/policy-observer.js';
 import type { Program, ProgramRoot } from '../program.js';
 import { Reactor } from '../reactor/reactor.js';
 import { type BalloonVmConfig, parseBalloonConfig, ramBytes } from './balloon-config.js';
+import { BALLOON_FEATURES, BalloonDeviceLane } from './balloon-device.js';
+import { DeviceProcess } from './device-process.js';
 
 /** The micro guest's image, by the name that the native side knows it by. */
 export const MICRO_GUEST_IMAGE = 'halyard:micro-guest';
@@ -46,7 +49,8 @@ export interface BalloonVmObserver extends PolicyObserver {
 const SAMPLE_NS = NS_PER_S / 2;
 const BALLOON_SLOT = 0;
 const QUEUES = [{ queue: 0 }, { queue: 1 }, { queue: 2 }];
-const STATUS_WORD_BYTES = 4096;
+const STATUS_PAGE_BYTES = 4096;
+const DEVICE_CONFIG = { offset: CONFIG_NUM_PAGES, size: 4 };
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
 const SHUFFLE_SEED = 20180724;
@@ -55,6 +59,8 @@ const SHUFFLE_SEED = 20180724;
 @injectable()
 export class BalloonVm implements ProgramRoot {
   #machine: Machine | undefined;
+  /** This side's end of the channel to the device. */
+  #control = 0;
   readonly #closing: (() => void)[] = [];
 
   constructor(
@@ -68,23 +74,19 @@ export class BalloonVm implements ProgramRoot {
     @inject(Channel) private readonly channel: Channel,
     @inject(Clock) private readonly clock: Clock,
     @inject(Console) private readonly console: Console,
+    @inject(Process) private readonly process: Process,
   ) {}
 
   start(): void {
     const machine = this.#buildMachine();
     this.#machine = machine;
-    const control = this.channel.pair({ name: 'control' });
-    this.#closing.push(
-      () => this.channel.close({ channel: control.near }),
-      () => this.channel.close({ channel: control.far }),
-    );
     machine.attachMmio({
       slot: BALLOON_SLOT,
       notify: QUEUES,
-      device: (wiring) => this.#addDevice(machine, wiring, control.far),
+      device: (wiring) => this.#addDevice(machine, wiring),
     });
     machine.run();
-    this.#startPolicy(control.near);
+    this.#startPolicy(this.#control);
     this.#planEnd();
   }
 
@@ -117,21 +119,78 @@ export class BalloonVm implements ProgramRoot {
     });
   }
 
-  /** The device in this process. */
-  #addDevice(machine: Machine, wiring: MmioWiring, control: number): MmioTransport {
-    const { mmap, eventFd, reactor, channel } = this;
-    const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_WORD_BYTES });
+  /** The registers and, behind them, the device: here or in a process of its own. */
+  #addDevice(machine: Machine, wiring: MmioWiring): MmioTransport {
+    const { mmap, eventFd } = this;
+    const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_PAGE_BYTES });
     this.#closing.push(() => mmap.closeRegion({ region }));
     const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
     const transport = balloonTransport({ interrupt });
-    // What a guest says of itself may be anything; it cannot hold more than it has.
+    if (this.config.device === 'process') this.#startProcess(machine, wiring, transport, region);
+    else this.#addDeviceHere(machine, wiring, transport);
+    return transport;
+  }
+
+  #startProcess(
+    machine: Machine,
+    wiring: MmioWiring,
+    transport: MmioTransport,
+    statusRegion: number,
+  ): void {
+    const { mmap, eventFd, channel, process, reactor } = this;
+    const device = new DeviceProcess({
+      hal: { mmap, eventFd, channel, process },
+      events: reactor,
+      lane: 'device',
+      transport,
+      features: BALLOON_FEATURES,
+      ram: machine.ram,
+      statusPage: { region: statusRegion, size: STATUS_PAGE_BYTES },
+      wiring,
+      deviceConfig: DEVICE_CONFIG,
+      configWritten: (offset, bytes) => this.#configWritten(offset, bytes),
+      onControl: (control) => this.#useControl(control),
+      onRestart: (reason) => this.observer.notice?.(reason),
+    });
+    this.#closing.push(() => device.end());
+    device.start();
+  }
+
+  #configWritten(offset: number, bytes: Uint8Array): void {
+    if (offset !== CONFIG_ACTUAL || bytes.length !== 4) return;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#tellActual(view.getUint32(0, true));
+  }
+
+  /** What a guest says of itself may be anything; it cannot hold more than it has. */
+  #tellActual(pages: number): void {
     const ramPages = ramBytes(this.config) / BALLOON_PAGE_BYTES;
+    this.observer.actualChanged?.(Math.min(pages, ramPages));
+  }
+
+  #useControl(control: number): void {
+    const isFirst = this.#control === 0;
+    this.#control = control;
+    if (isFirst) return;
+    if (!this.policy.hasSent) this.#sendBurst();
+    this.policy.useControl(control);
+  }
+
+  /** The device in this process. */
+  #addDeviceHere(machine: Machine, wiring: MmioWiring, transport: MmioTransport): void {
+    const { mmap, eventFd, reactor, channel } = this;
+    const control = channel.pair({ name: 'control' });
+    this.#control = control.near;
+    this.#closing.push(
+      () => channel.close({ channel: control.near }),
+      () => channel.close({ channel: control.far }),
+    );
     const device = new BalloonDevice({
       mmap,
       ram: machine.ram,
       frontend: transport,
       listener: {
-        actualChanged: (pages) => this.observer.actualChanged?.(Math.min(pages, ramPages)),
+        actualChanged: (pages) => this.#tellActual(pages),
         statsAnswered: () => {},
         statsFailed: () => {},
       },
@@ -142,18 +201,21 @@ export class BalloonVm implements ProgramRoot {
       eventFd.watch({ eventfd, on: true });
     }
     const messages = new BalloonControl(device);
-    reactor.on(Channel, 'message', control, ({ data }) => void messages.handle(data));
-    channel.listen({ channel: control });
-    return transport;
+    reactor.on(Channel, 'message', control.far, ({ data }) => void messages.handle(data));
+    channel.listen({ channel: control.far });
+  }
+
+  #sendBurst(): void {
+    const { burstMiB } = this.config;
+    if (burstMiB === null) return;
+    const data = encodeTarget(burstMiB * BYTES_PER_MIB);
+    this.channel.send({ channel: this.#control, data, attach: [] });
   }
 
   #startPolicy(control: number): void {
     const { config } = this;
-    const { timeScale, margin, burstMiB } = config;
-    if (burstMiB !== null) {
-      const data = encodeTarget(burstMiB * BYTES_PER_MIB);
-      this.channel.send({ channel: control, data, attach: [] });
-    }
+    const { timeScale, margin } = config;
+    this.#sendBurst();
     this.policy.start(
       this.reactor,
       {
@@ -211,6 +273,14 @@ export const balloonVm: Program<BalloonVmConfig> = {
           bind(BALLOON_VM_CONFIG).toConstantValue(config);
           bind(PolicyHost).toSelf();
           bind(BalloonVm).toSelf();
+        }),
+      ],
+    },
+    device: {
+      root: BalloonDeviceLane,
+      modules: () => [
+        new ContainerModule(({ bind }) => {
+          bind(BalloonDeviceLane).toSelf();
         }),
       ],
     },

@@ -18,6 +18,11 @@ export class HandleSpace {
     return this.#slots.length;
   }
 
+  /** What the handle names or named; undefined if it was never given out. */
+  kindOf(handle: number): string | undefined {
+    return this.#slots[handle - 1]?.kind;
+  }
+
   /** @throws HalError BAD_HANDLE, CLOSED_HANDLE */
   find<T>(kind: string, handle: number): T {
     const slot = this.#slots[handle - 1];

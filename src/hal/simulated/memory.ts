@@ -37,6 +37,18 @@ export function simulatedMemory(options: SimulatedMemoryOptions = {}): Implement
   return implement(Mmap, () => new SimulatedMmap(options));
 }
 
+/**
+ * What stands behind a handle that may travel with a message: a region's memory, an eventfd's counter.
+ *
+ * @throws HalError BAD_HANDLE, CLOSED_HANDLE
+ */
+export function attachable(handles: HandleSpace, handle: number): object {
+  if (handles.kindOf(handle) === 'eventfd') {
+    return handles.find<{ counter: object }>('eventfd', handle).counter;
+  }
+  return handles.find<Region>('region', handle).memory;
+}
+
 class SimulatedMmap implements HalOf<typeof Mmap> {
   readonly #handles: HandleSpace;
   readonly #pageSize: Bytes;
@@ -56,7 +68,10 @@ class SimulatedMmap implements HalOf<typeof Mmap> {
   };
 
   readonly adoptRegion = (args: { attachment: number; size: Bytes; offset: Bytes }): number => {
-    const memory = this.#handles.find<SparseMemory>(ATTACHED_REGION, args.attachment);
+    const memory = this.#handles.find<unknown>(ATTACHED_REGION, args.attachment);
+    if (!(memory instanceof SparseMemory)) {
+      throw new HalError('INVALID_ARGUMENT', `attachment ${args.attachment} is no memory`);
+    }
     checkWhole('size', args.size);
     checkWhole('offset', args.offset);
     checkAligned('offset', args.offset, this.#pageSize);

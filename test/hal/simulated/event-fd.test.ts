@@ -1,5 +1,5 @@
 import test from 'ava';
-import { simulatedEventFd } from '../../../src/hal/simulated/event-fd.js';
+import { EventCounter, simulatedEventFd } from '../../../src/hal/simulated/event-fd.js';
 import { HandleSpace } from '../../../src/hal/simulated/handles.js';
 
 function setup() {
@@ -41,7 +41,7 @@ test('take reads the counter and clears it', (t) => {
 
 test('an adopted eventfd is the same counter under another handle', (t) => {
   const { simulated, eventFd, handles } = setup();
-  const counter = { count: 0, watched: false };
+  const counter = new EventCounter();
   const attachment = handles.open('attachment', counter);
   const eventfd = eventFd.adopt({ attachment });
   eventFd.signal({ eventfd });

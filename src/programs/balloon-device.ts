@@ -1,0 +1,77 @@
+import { inject, injectable } from 'inversify';
+import { BalloonDevice } from '../devices/balloon/balloon-device.js';
+import { CONFIG_BYTES, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
+import { BalloonControl } from '../devices/balloon/control.js';
+import { offeredFeatures, queueCount } from '../devices/balloon/features.js';
+import { VhostUserDaemon } from '../devices/virtio/vhost-user/daemon.js';
+import { Channel } from '../hal/channel.js';
+import { EventFd } from '../hal/event-fd.js';
+import { Mmap } from '../hal/mmap.js';
+import type { ProgramRoot } from '../program.js';
+import { Reactor } from '../reactor/reactor.js';
+import { DEVICE_SLOTS } from './device-process.js';
+
+export const BALLOON_FEATURES = offeredFeatures();
+
+/** The balloon in a process of its own: serves the channels that it was started with until the transport is closed. */
+@injectable()
+export class BalloonDeviceLane implements ProgramRoot {
+  #device: BalloonDevice | undefined;
+
+  constructor(
+    @inject(Reactor) private readonly reactor: Reactor,
+    @inject(Mmap) private readonly mmap: Mmap,
+    @inject(EventFd) private readonly eventFd: EventFd,
+    @inject(Channel) private readonly channel: Channel,
+  ) {}
+
+  start(): void {
+    const { mmap, eventFd, channel, reactor } = this;
+    const transport = channel.adopt({ slot: DEVICE_SLOTS.transport, name: 'transport' });
+    const control = channel.adopt({ slot: DEVICE_SLOTS.control, name: 'control' });
+    const backend = channel.adopt({ slot: DEVICE_SLOTS.backend, name: 'backend' });
+    const daemon = new VhostUserDaemon({
+      hal: { mmap, eventFd, channel },
+      events: reactor,
+      transport,
+      backend,
+      features: BALLOON_FEATURES,
+      queues: queueCount(BALLOON_FEATURES),
+      config: new Uint8Array(CONFIG_BYTES),
+      makeDevice: (ram, frontend) => {
+        this.#device = new BalloonDevice({ mmap, ram, frontend });
+        return this.#device;
+      },
+      onReady: () => this.#listen(daemon, control),
+    });
+    reactor.on(Channel, 'message', transport, ({ data, attached }) =>
+      daemon.handle(data, attached),
+    );
+    reactor.on(Channel, 'closed', transport, () => reactor.stop());
+    channel.listen({ channel: transport });
+  }
+
+  /**
+   * Targets count from now on. After a restart the target that is asked for may be the new device's own 0, while the
+   * config space has its predecessor's: so the config space is set by every target, not by every change.
+   */
+  #listen(daemon: VhostUserDaemon, control: number): void {
+    const messages = new BalloonControl({
+      setTargetBytes: (bytes) => {
+        const device = this.#device;
+        if (device === undefined) return 'above-limit';
+        const outcome = device.setTargetBytes(bytes);
+        if (outcome === 'set') daemon.configChanged(CONFIG_NUM_PAGES, pagesField(device));
+        return outcome;
+      },
+    });
+    this.reactor.on(Channel, 'message', control, ({ data }) => void messages.handle(data));
+    this.channel.listen({ channel: control });
+  }
+}
+
+function pagesField({ targetPages }: BalloonDevice): Uint8Array {
+  const field = new Uint8Array(4);
+  new DataView(field.buffer).setUint32(0, targetPages, true);
+  return field;
+}

@@ -1,0 +1,217 @@
+import test from 'ava';
+import { type LaneRecord, PAGE, type Trap, TwoLanes } from './two-lanes.js';
+
+const FRAMES = [0x1000, 0x1001, 0x1005];
+
+/** The guest's driver comes up with all queues. */
+function boot(host: TwoLanes) {
+  const inflate = host.queueAt(0);
+  const deflate = host.queueAt(1);
+  const stats = host.queueAt(2);
+  host.driver.negotiate();
+  host.driver.setUpQueue(0, inflate.layout);
+  host.driver.setUpQueue(1, deflate.layout);
+  host.driver.setUpQueue(2, stats.layout);
+  host.driver.writeStatus(0xf);
+  host.settle();
+  host.interrupts();
+  return { inflate, deflate, stats };
+}
+
+function names(host: TwoLanes): string[] {
+  return host.lanes.map(({ incarnation }) => incarnation);
+}
+
+/** Every lane replays to the same bytes, twice. */
+function replaysIdentically(host: TwoLanes, lane: LaneRecord): boolean {
+  return [1, 2].every(() => {
+    const { sink } = host.replay(lane);
+    if (sink.turnCount !== lane.turns.turnCount) return false;
+    return Array.from({ length: sink.turnCount }, (_, turn) => turn).every(
+      (turn) => Buffer.compare(sink.turnBytes(turn), lane.turns.turnBytes(turn)) === 0,
+    );
+  });
+}
+
+test('a device in a process of its own inflates and deflates, and both lanes replay', (t) => {
+  const host = new TwoLanes();
+  const { inflate, deflate } = boot(host);
+  for (const frame of FRAMES) host.fill(frame);
+  const head = inflate.post(host.writeFrames(FRAMES));
+  t.is(inflate.usedIndex, 0);
+  host.kick(0);
+  t.true(FRAMES.every((frame) => host.isZero(frame)));
+  t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
+  t.is(host.interrupts(), 1);
+  t.is(host.driver.read32(0x60) & 1, 1, 'the shared status word says what the interrupt is for');
+  deflate.post(host.writeFrames(FRAMES));
+  host.kick(1);
+  t.is(deflate.usedIndex, 1);
+  host.shutDown();
+  t.is(host.main.end?.failure, undefined);
+  t.deepEqual(names(host), ['main', 'device']);
+  t.deepEqual(host.lanes[1]?.exit, { code: 0, signal: '' });
+  for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+});
+
+const MOMENTS: readonly {
+  readonly title: string;
+  readonly trap: Trap;
+  readonly usedThen: number;
+}[] = [
+  {
+    title: 'after the discard, before used.idx',
+    trap: { call: 'storeReleaseU16', when: 'before' },
+    usedThen: 0,
+  },
+  {
+    title: 'before the discard',
+    trap: { call: 'discard', when: 'before' },
+    usedThen: 0,
+  },
+  {
+    title: 'after used.idx, before the interrupt',
+    trap: { call: 'storeReleaseU16', when: 'after' },
+    usedThen: 1,
+  },
+];
+
+for (const { title, trap } of MOMENTS) {
+  test(`killed ${title}: the next incarnation loses no descriptor`, (t) => {
+    const host = new TwoLanes();
+    const { inflate, deflate } = boot(host);
+    for (const frame of FRAMES) host.fill(frame);
+    host.trap = trap;
+    const head = inflate.post(host.writeFrames(FRAMES));
+    host.kick(0);
+    t.deepEqual(names(host), ['main', 'device', 'device#2']);
+    t.deepEqual(host.lanes[1]?.exit, { code: -1, signal: 'SIGKILL' });
+    t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }], 'given back exactly once');
+    t.true(FRAMES.every((frame) => host.isZero(frame)));
+    t.true(host.interrupts() > 0, 'the guest hears of it');
+    const next = inflate.post(host.writeFrames([0x1010]));
+    host.fill(0x1010);
+    host.kick(0);
+    t.deepEqual(inflate.takeUsed(), [{ id: next, length: 0 }], 'the guest goes on');
+    t.true(host.isZero(0x1010));
+    deflate.post(host.writeFrames(FRAMES));
+    host.kick(1);
+    t.is(deflate.usedIndex, 1);
+    host.shutDown();
+    for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+  });
+}
+
+test('killed while idle and kicked while it is gone: what was posted meanwhile is served', (t) => {
+  const host = new TwoLanes();
+  const { inflate } = boot(host);
+  host.killDevice();
+  const head = inflate.post(host.writeFrames(FRAMES));
+  host.kick(0);
+  t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
+  t.deepEqual(names(host), ['main', 'device', 'device#2']);
+});
+
+test('the target reaches the guest by the config space, and a restart keeps it and actual', (t) => {
+  const host = new TwoLanes({ burstMiB: 4 });
+  boot(host);
+  const pages = (4 << 20) / PAGE;
+  t.is(host.driver.read32(0x100), pages);
+  host.driver.write32(0x104, 77);
+  host.killDevice();
+  host.settle();
+  t.is(host.driver.read32(0x100), pages);
+  t.is(host.driver.read32(0x104), 77);
+  t.is(host.driver.read32(0xfc), 1, 'the config space changed once only');
+  host.shutDown();
+  for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+});
+
+test('a target that the killed device had not read is sent again', (t) => {
+  const host = new TwoLanes({ burstMiB: 4 }, { call: 'adoptRegion', when: 'before' });
+  t.deepEqual(names(host), ['main', 'device', 'device#2']);
+  t.is(host.driver.read32(0x100), (4 << 20) / PAGE);
+});
+
+test('a reset and a new driver start over with empty rings', (t) => {
+  const host = new TwoLanes();
+  const first = boot(host);
+  first.inflate.post(host.writeFrames(FRAMES));
+  host.kick(0);
+  host.driver.writeStatus(0);
+  t.is(host.driver.status, 0);
+  for (const queue of [first.inflate, first.deflate, first.stats]) queue.restart();
+  const { inflate } = boot(host);
+  const head = inflate.post(host.writeFrames(FRAMES));
+  host.kick(0);
+  t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
+  t.deepEqual(names(host), ['main', 'device']);
+});
+
+test('a broken ring comes back as NEEDS_RESET, and a reset helps', (t) => {
+  const host = new TwoLanes();
+  const first = boot(host);
+  first.inflate.setAvailIndex(1000);
+  host.kick(0);
+  t.is(host.driver.status & 0x40, 0x40);
+  host.driver.writeStatus(0);
+  for (const queue of [first.inflate, first.deflate, first.stats]) queue.restart();
+  const { inflate } = boot(host);
+  t.is(host.driver.status, 0xf);
+  inflate.post(host.writeFrames(FRAMES));
+  host.kick(0);
+  t.is(inflate.usedIndex, 1);
+});
+
+test('rings outside RAM: the driver is told to reset, the device lives', (t) => {
+  const host = new TwoLanes();
+  const inflate = host.queueAt(0);
+  host.driver.negotiate();
+  host.driver.setUpQueue(0, { ...inflate.layout, used: 2 ** 40 });
+  host.driver.setUpQueue(1, host.queueAt(1).layout);
+  host.driver.writeStatus(0xf);
+  t.is(host.driver.status & 0x40, 0x40);
+  const again = new TwoLanes();
+  again.driver.negotiate();
+  // Inside RAM at its start and outside at its end: only the device notices.
+  again.driver.setUpQueue(0, { ...inflate.layout, descriptors: (32 << 20) - 16 });
+  again.driver.setUpQueue(1, again.queueAt(1).layout);
+  again.driver.writeStatus(0xf);
+  again.settle();
+  t.is(again.driver.status & 0x40, 0x40);
+  t.deepEqual(names(again), ['main', 'device']);
+});
+
+test('a device that dies at once again and again: five restarts, then the run ends and says so', (t) => {
+  const host = new TwoLanes();
+  host.trap = { call: 'adoptRegion', when: 'before', in: () => true };
+  host.killDevice();
+  host.settle();
+  t.deepEqual(names(host).slice(1), [
+    'device',
+    'device#2',
+    'device#3',
+    'device#4',
+    'device#5',
+    'device#6',
+  ]);
+  const failure = host.main.end?.failure as { code?: string; message?: string } | undefined;
+  t.is(failure?.code, 'DEVICE_GAVE_UP');
+  t.regex(
+    failure?.message ?? '',
+    /lane "device" was ended by SIGKILL, after 5 restarts within 10 s/,
+  );
+  t.true(replaysIdentically(host, host.main));
+});
+
+test('restarts further apart than ten seconds do not add up', (t) => {
+  const host = new TwoLanes();
+  boot(host);
+  for (let kill = 0; kill < 8; kill++) {
+    host.nowNs += 3e9;
+    host.killDevice();
+    host.settle();
+  }
+  t.is(host.main.end, undefined);
+  t.is(host.lanes.length, 10);
+});

@@ -1,0 +1,326 @@
+import { type ComposedLane, composeLane } from '../../src/compose.js';
+import type { AnyImplementation } from '../../src/hal/bind.js';
+import { Clock } from '../../src/hal/clock.js';
+import { Console } from '../../src/hal/console.js';
+import type { HalContract, HalEvents, HalOf } from '../../src/hal/contract/define.js';
+import { type Emitter, implement } from '../../src/hal/contract/implementation.js';
+import { Entropy } from '../../src/hal/entropy.js';
+import { HostFiles } from '../../src/hal/host-files.js';
+import { Kvm } from '../../src/hal/kvm.js';
+import { MemPressure } from '../../src/hal/mem-pressure.js';
+import { Mmap } from '../../src/hal/mmap.js';
+import { Process } from '../../src/hal/process.js';
+import { TurnBuffer } from '../../src/hal/record/turn-buffer.js';
+import { Seccomp } from '../../src/hal/seccomp.js';
+import { type ChannelEnd, simulatedChannel } from '../../src/hal/simulated/channel.js';
+import { simulatedEventFd } from '../../src/hal/simulated/event-fd.js';
+import { HandleSpace } from '../../src/hal/simulated/handles.js';
+import { simulatedMemory } from '../../src/hal/simulated/memory.js';
+import {
+  type SimulatedChild,
+  type SimulatedExit,
+  simulatedProcess,
+} from '../../src/hal/simulated/process.js';
+import { type Post, TaskQueue } from '../../src/hal/simulated/task-queue.js';
+import { virtioSlot } from '../../src/machine/layout.js';
+import { type BalloonVmConfig, parseBalloonConfig } from '../../src/programs/balloon-config.js';
+import { balloonVm } from '../../src/programs/balloon-vm.js';
+import type { RunEnd } from '../../src/reactor/reactor.js';
+import { replayLane } from '../../src/run.js';
+import { DriverQueue, MmioDriver } from '../devices/driver-model.js';
+import { FIRST_VCPU, IMAGE, RESET_REGISTERS, VM } from '../machine/harness.js';
+
+type MmapHal = HalOf<typeof Mmap>;
+type Exit = HalEvents<typeof Kvm>['exit'];
+
+/** Ends the device's process in the middle of one of its calls. */
+export interface Trap {
+  readonly call: 'storeReleaseU16' | 'discard' | 'adoptRegion';
+  /** 'before': the call is not made. 'after': it is the last that was made. */
+  readonly when: 'before' | 'after';
+  /** Which incarnations it catches. Default: the first. */
+  readonly in?: (incarnation: string) => boolean;
+}
+
+export interface LaneRecord {
+  readonly incarnation: string;
+  readonly turns: TurnBuffer;
+  end: RunEnd | undefined;
+  exit: SimulatedExit | undefined;
+}
+
+const RING_BASES = [0x800000, 0x810000, 0x820000] as const;
+export const LIST = 0x840000;
+export const PAGE = 4096;
+
+class Killed extends Error {}
+
+/** The real lanes of the balloon VM over a simulated host: one memory, doorbells, channels, and a guest played by hand. */
+export class TwoLanes {
+  readonly queue = new TaskQueue();
+  readonly lanes: LaneRecord[] = [];
+  readonly config: BalloonVmConfig;
+  readonly main: LaneRecord;
+  trap: Trap | undefined;
+  nowNs = 1_000;
+  /** Kills the device's present process, wherever it is. */
+  killDevice: () => void = () => {};
+  readonly ioeventfds = new Map<number, number>();
+  readonly driver: MmioDriver;
+  readonly mmap: MmapHal;
+  readonly #handles = new HandleSpace();
+  readonly #eventFds = simulatedEventFd({ handles: this.#handles, post: this.queue.post });
+  #emitKvm: Emitter<typeof Kvm> | undefined;
+  #answer: Uint8Array | undefined;
+  #call = 0;
+  ramRegion = 0;
+
+  constructor(config: Readonly<Record<string, unknown>> = {}, trap?: Trap) {
+    this.trap = trap;
+    this.config = parseBalloonConfig({
+      ramMiB: 32,
+      device: 'process',
+      work: { touchBytes: 0 },
+      ...config,
+    });
+    this.mmap = simulatedMemory({ handles: this.#handles }).create({});
+    const { address } = virtioSlot(0);
+    this.driver = new MmioDriver({
+      read: (offset, size) => this.access(address + offset, new Uint8Array(size), false),
+      write: (offset, bytes) => void this.access(address + offset, bytes, true),
+    });
+    this.main = this.#record('main');
+    const lane = this.#compose(this.main, this.#mainHardware(), () => true);
+    lane.reactor.start(lane.setUp, (end) => {
+      this.main.end = end;
+      lane.dispose();
+    });
+    this.settle();
+  }
+
+  /** Lets everything happen that is on its way. */
+  settle(): void {
+    const limit = 100_000;
+    if (this.queue.run(limit) === limit) throw new Error('the simulation does not come to rest');
+  }
+
+  /** A guest's access; the vCPU waits for its answer. */
+  access(address: number, data: Uint8Array, isWrite: boolean): Uint8Array {
+    this.#answer = undefined;
+    const exit = { vcpu: FIRST_VCPU, reason: 'mmio', address, size: data.length } as const;
+    this.#emitKvm?.exit({ ...exit, isWrite, data: data.slice(), detail: 0n });
+    this.settle();
+    if (this.#answer === undefined) throw new Error('the exit was not answered');
+    return this.#answer;
+  }
+
+  queueAt(index: 0 | 1 | 2): DriverQueue {
+    return new DriverQueue(this.mmap, this.ramRegion, RING_BASES[index], 128);
+  }
+
+  /** Rings the doorbell as KVM does for a write of the queue's index. */
+  kick(index: number): void {
+    this.#eventFds.ring(this.ioeventfds.get(index) ?? 0);
+    this.settle();
+  }
+
+  /** How often the guest was interrupted since the last time. */
+  interrupts(): number {
+    return this.#eventFds.take(this.#call);
+  }
+
+  writeFrames(frames: readonly number[], address = LIST): { address: number; length: number } {
+    const data = Uint32Array.from(frames);
+    this.mmap.writeU32Array({ region: this.ramRegion, offset: address, data });
+    return { address, length: data.byteLength };
+  }
+
+  fill(frame: number): void {
+    const data = new Uint8Array(PAGE).fill(0xaa);
+    this.mmap.write({ region: this.ramRegion, offset: frame * PAGE, data });
+  }
+
+  isZero(frame: number): boolean {
+    const into = new Uint8Array(PAGE);
+    this.mmap.read({ region: this.ramRegion, offset: frame * PAGE, into });
+    return into.every((byte) => byte === 0);
+  }
+
+  /** The guest powers off. */
+  shutDown(): void {
+    const exit = { vcpu: FIRST_VCPU, reason: 'shutdown', address: 0, size: 0 } as const;
+    this.#emitKvm?.exit({ ...exit, isWrite: false, data: new Uint8Array(0), detail: 0n });
+    this.settle();
+  }
+
+  /** Replays a lane from its turns. @throws DivergenceError */
+  replay(lane: LaneRecord) {
+    const complete = lane.exit?.signal !== 'SIGKILL';
+    const source = lane.turns.source();
+    const sink = new TurnBuffer();
+    const end = replayLane(balloonVm, lane.incarnation, this.config, source, { complete, sink });
+    return { end, sink };
+  }
+
+  #record(incarnation: string): LaneRecord {
+    const lane = { incarnation, turns: new TurnBuffer(), end: undefined, exit: undefined };
+    this.lanes.push(lane);
+    return lane;
+  }
+
+  #compose(
+    record: LaneRecord,
+    implementations: readonly AnyImplementation[],
+    isAlive: () => boolean,
+  ): ComposedLane {
+    return composeLane(balloonVm, record.incarnation, this.config, {
+      kind: 'recording',
+      implementations,
+      clockNs: () => this.nowNs++,
+      // A process that is killed in a turn never sends it.
+      sink: { turn: (...turn) => isAlive() && record.turns.turn(...turn) },
+    });
+  }
+
+  #startDevice(
+    incarnation: string,
+    given: readonly ChannelEnd[],
+    onExit: (exit: SimulatedExit) => void,
+  ): SimulatedChild {
+    const record = this.#record(incarnation);
+    let alive = true;
+    const post: Post = (task) => this.queue.post(() => alive && task());
+    const kill = (signal: string) => {
+      if (!alive) return;
+      alive = false;
+      record.exit = { code: -1, signal };
+      lane.reactor.halt();
+    };
+    this.killDevice = () => kill('SIGKILL');
+    const lane = this.#compose(record, this.#deviceHardware(incarnation, given, post), () => alive);
+    post(() =>
+      lane.reactor.start(lane.setUp, (end) => {
+        alive = false;
+        record.end = end;
+        record.exit ??= { code: end.failure === undefined ? 0 : 1, signal: '' };
+        lane.dispose();
+        onExit(record.exit);
+      }),
+    );
+    return { kill };
+  }
+
+  #deviceHardware(
+    incarnation: string,
+    given: readonly ChannelEnd[],
+    post: Post,
+  ): AnyImplementation[] {
+    const handles = new HandleSpace();
+    const memory = simulatedMemory({ handles });
+    const trapped = implement(Mmap, (emit) => {
+      const inner = memory.create(emit);
+      const trap =
+        <A, R>(name: Trap['call'], method: (args: A) => R) =>
+        (args: A): R => {
+          const { trap: set } = this;
+          const isHit =
+            set?.call === name && (set.in ?? ((which) => which === 'device'))(incarnation);
+          if (isHit && set.when === 'before') this.#spring();
+          const result = method(args);
+          if (isHit && set.when === 'after') this.#spring();
+          return result;
+        };
+      return {
+        ...inner,
+        storeReleaseU16: trap('storeReleaseU16', inner.storeReleaseU16),
+        discard: trap('discard', inner.discard),
+        adoptRegion: trap('adoptRegion', inner.adoptRegion),
+      };
+    });
+    return [
+      trapped,
+      simulatedEventFd({ handles, post }),
+      simulatedChannel({ handles, post, given }),
+      ...[Kvm, Seccomp, MemPressure, Clock, Entropy, HostFiles, Process, Console].map((contract) =>
+        absent(contract as HalContract),
+      ),
+    ] as AnyImplementation[];
+  }
+
+  #spring(): never {
+    this.killDevice();
+    throw new Killed('the process is gone');
+  }
+
+  #mainHardware(): AnyImplementation[] {
+    const handles = this.#handles;
+    const { post } = this.queue;
+    const channel = simulatedChannel({ handles, post });
+    let timers = 0;
+    return [
+      implement(Kvm, (emit) => {
+        this.#emitKvm = emit;
+        return this.#fakeKvm();
+      }),
+      simulatedMemory({ handles, files: { readFileSync: () => IMAGE } }),
+      this.#eventFds,
+      channel,
+      simulatedProcess({
+        handles,
+        post,
+        release: (handle) => channel.release(handle),
+        start: (...args) => this.#startDevice(...args),
+      }),
+      implement(Clock, () => ({
+        now: () => this.nowNs,
+        createTimer: () => ++timers,
+        arm: () => {},
+        disarm: () => {},
+        closeTimer: () => {},
+      })),
+      implement(MemPressure, () => ({
+        probe: () => ({ source: 'none', reason: 'a simulated host' }) as const,
+        arm: () => {},
+        disarm: () => {},
+      })),
+      implement(Console, () => ({ write: () => {} })),
+      ...[Seccomp, Entropy, HostFiles].map((contract) => absent(contract as HalContract)),
+    ] as AnyImplementation[];
+  }
+
+  #fakeKvm(): HalOf<typeof Kvm> {
+    const results: Record<string, (args: never) => unknown> = {
+      checkExtension: () => 1,
+      createVm: () => VM,
+      createVcpu: () => FIRST_VCPU,
+      tscKhz: () => 2_000_000,
+      getSystemRegisters: () => RESET_REGISTERS,
+      supportedCpuid: () => [],
+      setMemory: ({ slot, region }: { slot: number; region: number }) => {
+        if (slot === 0) this.ramRegion = region;
+      },
+      ioeventfd: ({ match, eventfd }: { match: number; eventfd: number }) => {
+        this.ioeventfds.set(match, eventfd);
+      },
+      irqfd: ({ eventfd }: { eventfd: number }) => {
+        this.#call = eventfd;
+      },
+      complete: ({ data }: Pick<Exit, 'data'>) => {
+        this.#answer = data.slice();
+      },
+    };
+    const methods = Kvm.calls.map(({ name }) => [name, results[name] ?? (() => undefined)]);
+    return Object.fromEntries(methods) as HalOf<typeof Kvm>;
+  }
+}
+
+/** A contract that the simulated host has nothing behind. */
+function absent(contract: HalContract): AnyImplementation {
+  const refuse = () => {
+    throw new Error(`the simulated host has no ${contract.halName}`);
+  };
+  return implement(
+    contract,
+    () => Object.fromEntries(contract.calls.map(({ name }) => [name, refuse])) as never,
+  ) as AnyImplementation;
+}
