@@ -284,7 +284,7 @@ function synchronously(setUp: () => void): void {
 function refusePromise(returned: unknown, who: () => string): void {
   if (!isThenable(returned)) return;
   // The run ends with the error below; what the promise still meets (OUTSIDE_TURN) must not end the process as well.
-  Promise.resolve(returned).catch(() => {});
+  returned.then(undefined, () => {});
   throw new HalError(
     'ASYNC_HANDLER',
     `${who()} returned a promise. Handlers are synchronous: make the HAL calls before returning, and wait for an ` +
