@@ -3,7 +3,7 @@ import ts from 'typescript';
 import { type Finding, lineOf, type ParsedFile, walk } from './finding.js';
 
 const MAX_LINES = 400;
-const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?(?:\.d)?\.ts$/;
+const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|suite|d))?\.ts$/;
 /** Biome's own form, with its reason: one exception reads like another. */
 const ANY_WITH_REASON = /biome-ignore lint\/suspicious\/noExplicitAny: \S/;
 
