@@ -1,5 +1,14 @@
 import type { Codec, Fields, ValuesOf } from './codec.js';
 import { readFields, writeFields } from './fields.js';
+import {
+  matchDeltas,
+  matchRanges,
+  rangesProblem,
+  readDeltas,
+  readRanges,
+  writeDeltas,
+  writeRanges,
+} from './packed-loops.js';
 import { WIRE_LENGTH, WireError, type WireReader, WireWriter } from './wire.js';
 
 function bytesEqual(reader: WireReader, value: Uint8Array): boolean {
@@ -92,41 +101,28 @@ function packed<A extends { readonly length: number }>(shape: PackedShape<A>): C
   };
 }
 
-type U32Like = Uint32Array | Uint16Array;
-
-function unsignedArray<A extends U32Like>(
+function varintArray<A extends Uint32Array | Uint16Array>(
   name: string,
   type: { new (length: number): A },
-  delta: boolean,
 ): Codec<A> {
   return packed<A>({
     name,
-    ...(delta ? { suffix: 'delta' } : {}),
-    protoType: delta ? 'sint64' : 'uint32',
+    protoType: 'uint32',
     create: (length) => new type(length),
     check: (value) => (value instanceof type ? undefined : `must be a ${type.name}`),
     write: (writer, value) => {
-      const length = value.length;
-      writer.reserve(length * 5);
-      if (delta) writeDeltas(writer, value, length);
-      else for (let index = 0; index < length; index++) writer.varint(value[index] as number);
+      const { length } = value;
+      for (let index = 0; index < length; index++) writer.varint(value[index] as number);
     },
     readInto: (reader, end, target) => {
       let count = 0;
-      let previous = 0;
-      while (reader.position < end && count < target.length) {
-        previous = delta ? previous + reader.zigzag() : reader.varint();
-        target[count++] = previous;
-      }
+      while (reader.position < end && count < target.length) target[count++] = reader.varint();
       return count;
     },
     matches: (reader, end, value) => {
-      let previous = 0;
-      const length = value.length;
+      const { length } = value;
       for (let index = 0; index < length; index++) {
-        if (reader.position >= end) return false;
-        previous = delta ? previous + reader.zigzag() : reader.varint();
-        if (previous !== value[index]) return false;
+        if (reader.position >= end || reader.varint() !== value[index]) return false;
       }
       return reader.position === end;
     },
@@ -134,90 +130,38 @@ function unsignedArray<A extends U32Like>(
   });
 }
 
-/** Ascending page frames differ by one: one byte each. Written without a call for each element. */
-function writeDeltas(writer: WireWriter, value: U32Like, length: number): void {
-  const target = writer.bytes;
-  let at = writer.position;
-  let previous = 0;
-  for (let index = 0; index < length; index++) {
-    const current = value[index] as number;
-    const delta = current - previous;
-    previous = current;
-    if (delta >= -64 && delta < 64) {
-      target[at++] = delta < 0 ? -delta * 2 - 1 : delta * 2;
-    } else {
-      writer.position = at;
-      writer.zigzag(delta);
-      at = writer.position;
-    }
-  }
-  writer.position = at;
-}
+export const u16Array: Codec<Uint16Array> = varintArray('u16[]', Uint16Array);
+export const u32Array: Codec<Uint32Array> = varintArray('u32[]', Uint32Array);
 
-export const u16Array: Codec<Uint16Array> = unsignedArray('u16[]', Uint16Array, false);
-export const u32Array: Codec<Uint32Array> = unsignedArray('u32[]', Uint32Array, false);
 /** 32-bit numbers written as differences, for page frames. */
-export const u32DeltaArray: Codec<Uint32Array> = unsignedArray('u32[] (delta)', Uint32Array, true);
-
-// The difference of two is signed, and zigzag takes one of the 53 bits for that.
-const RANGE_LIMIT = 2 ** 52;
+export const u32DeltaArray: Codec<Uint32Array> = packed<Uint32Array>({
+  name: 'u32[] (delta)',
+  suffix: 'delta',
+  protoType: 'sint64',
+  create: (length) => new Uint32Array(length),
+  check: (value) => (value instanceof Uint32Array ? undefined : 'must be a Uint32Array'),
+  write: writeDeltas,
+  readInto: readDeltas,
+  matches: matchDeltas,
+  truncate: (value, length) => (length === value.length ? value : value.slice(0, length)),
+});
 
 /**
- * Byte ranges as pairs [start, length, start, length, …] of whole numbers that end below 2^52. On the wire each start is the
- * difference to the end of the range before.
+ * Byte ranges as pairs [start, length, start, length, …] of whole numbers that end below 2^52. On the wire each start is
+ * the difference to the end of the range before.
  */
 export const byteRanges: Codec<Float64Array> = packed<Float64Array>({
   name: 'byte ranges',
   suffix: 'delta',
   protoType: 'sint64',
   create: (length) => new Float64Array(length),
-  check: (value) => {
-    if (!(value instanceof Float64Array)) return 'must be a Float64Array of [start, length, …]';
-    if (value.length % 2 !== 0) return `must hold pairs, got ${value.length} numbers`;
-    for (const number of value) {
-      if (!(Number.isSafeInteger(number) && number >= 0)) {
-        return `must hold whole numbers of 0 or more, got ${number}`;
-      }
-    }
-    for (let index = 0; index < value.length; index += 2) {
-      const end = (value[index] as number) + (value[index + 1] as number);
-      if (end >= RANGE_LIMIT) return `must end below 2^52, got ${end}`;
-    }
-    return undefined;
-  },
-  write: (writer, value) => {
-    let end = 0;
-    for (let index = 0; index < value.length; index += 2) {
-      const start = value[index] as number;
-      const length = value[index + 1] as number;
-      writer.zigzag(start - end);
-      writer.zigzag(length);
-      end = start + length;
-    }
-  },
-  readInto: (reader, end, target) => {
-    let count = 0;
-    let previous = 0;
-    while (reader.position < end && count + 1 < target.length) {
-      const start = previous + reader.zigzag();
-      const length = reader.zigzag();
-      target[count++] = start;
-      target[count++] = length;
-      previous = start + length;
-    }
-    return count;
-  },
-  matches: (reader, end, value) => {
-    let previous = 0;
-    for (let index = 0; index < value.length; index += 2) {
-      if (reader.position >= end) return false;
-      const start = previous + reader.zigzag();
-      const length = reader.zigzag();
-      if (start !== value[index] || length !== value[index + 1]) return false;
-      previous = start + length;
-    }
-    return reader.position === end;
-  },
+  check: (value) =>
+    value instanceof Float64Array
+      ? rangesProblem(value)
+      : 'must be a Float64Array of [start, length, …]',
+  write: writeRanges,
+  readInto: readRanges,
+  matches: matchRanges,
   truncate: (value, length) => (length === value.length ? value : value.slice(0, length)),
 });
 

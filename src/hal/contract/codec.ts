@@ -42,6 +42,8 @@ export interface Codec<T> {
   readonly isOptional?: boolean;
   /** True for a buffer that the callee fills: its length is an argument, its content a result. */
   readonly isOut?: boolean;
+  /** Of a plain unsigned integer: its largest value. Hot loops then do without calling the codec. */
+  readonly max?: number;
   /** What is wrong with a value, or undefined. */
   check(value: unknown): string | undefined;
   /** For codecs that round: what will be read back. A program must see that already when it is recorded. */
@@ -66,13 +68,19 @@ function show(value: unknown): string {
   return String(value);
 }
 
+/** Whether a value is a whole number from 0 to `max`. */
+export function isUnsigned(value: unknown, max: number): value is number {
+  return typeof value === 'number' && value >= 0 && value <= max && Number.isInteger(value);
+}
+
 function unsigned<T extends number>(name: string, max: number, proto: ProtoType): Codec<T> {
   return {
     name,
     wireType: WIRE_VARINT,
     proto,
+    max,
     check: (value) =>
-      typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max
+      isUnsigned(value, max)
         ? undefined
         : `must be a whole number from 0 to ${max}, got ${show(value)}`,
     write: (writer, value) => writer.varint(value),
@@ -176,7 +184,7 @@ export const text: Codec<string> = {
   },
   write: (writer, value) => writer.text(value),
   read: (reader) => reader.text(),
-  matches: (reader, value) => reader.text() === value,
+  matches: (reader, value) => reader.textIs(value),
 };
 
 /** One of the given names. */

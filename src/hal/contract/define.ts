@@ -152,6 +152,11 @@ export interface FieldSpec {
   readonly number: number;
   readonly tag: number;
   readonly codec: Codec<unknown>;
+  /** The codec's properties that hot loops ask for, in one shape for all codecs. */
+  readonly isOut: boolean;
+  readonly isOptional: boolean;
+  /** The largest value if the codec is a plain unsigned integer, to be written as one varint; else -1. */
+  readonly max: number;
 }
 
 /** A declared piece of hardware: the type's source and the trace's schema. */
@@ -197,7 +202,17 @@ export function wireNameOf(name: string, codec: Codec<unknown>): string {
 
 function fieldSpec(name: string, codec: Codec<unknown>, number: number): FieldSpec {
   const wireName = wireNameOf(name, codec);
-  return { name, wireName, number, tag: tagOf(number, codec.wireType), codec };
+  const isOptional = codec.isOptional === true;
+  return {
+    name,
+    wireName,
+    number,
+    tag: tagOf(number, codec.wireType),
+    codec,
+    isOut: codec.isOut === true,
+    isOptional,
+    max: isOptional ? -1 : (codec.max ?? -1),
+  };
 }
 
 function isCodec(value: unknown): value is Codec<unknown> {
@@ -218,13 +233,8 @@ function compileCall(
     if (codec.isOut === true) {
       const content = fieldSpec(argName, codec, OUT_BASE + position);
       outs.push(content);
-      args.push({
-        name: argName,
-        wireName: `${snake(argName)}_length`,
-        number,
-        tag: tagOf(number, WIRE_VARINT),
-        codec,
-      });
+      const wireName = `${snake(argName)}_length`;
+      args.push({ ...content, wireName, number, tag: tagOf(number, WIRE_VARINT) });
     } else {
       args.push(fieldSpec(argName, codec, number));
     }

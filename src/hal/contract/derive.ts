@@ -1,4 +1,5 @@
 import type { AnswerLedger } from './answers.js';
+import { isUnsigned } from './codec.js';
 import type { CallSpec, FieldSpec, HalContract, HalOf } from './define.js';
 import { HalError } from './errors.js';
 import { outsideTurn, type TurnScope } from './turn-scope.js';
@@ -79,15 +80,16 @@ function scoped(spec: CallSpec, inner: Method, scope: TurnScope): Method {
 
 function validated(spec: CallSpec, inner: Method, scope: TurnScope): Method {
   const { halName } = spec.contract;
-  const names = spec.args.map((field) => field.name);
-  const codecs = spec.args.map((field) => field.codec);
-  const count = names.length;
+  const fields = spec.args;
+  const count = fields.length;
   return (args = NO_ARGS) => {
     if (!scope.active) throw outsideTurn(halName, spec.name);
     for (let index = 0; index < count; index++) {
-      const name = names[index] as string;
-      const problem = codecs[index]?.check(args[name]);
-      if (problem !== undefined) throw invalidArgument(spec, `${name} ${problem}`);
+      const field = fields[index] as FieldSpec;
+      const value = args[field.name];
+      if (field.max >= 0 && isUnsigned(value, field.max)) continue;
+      const problem = field.codec.check(value);
+      if (problem !== undefined) throw invalidArgument(spec, `${field.name} ${problem}`);
     }
     return inner(args);
   };

@@ -5,6 +5,8 @@
  */
 const TWO_32 = 4294967296;
 
+/** The longest text whose length takes one byte. */
+const SHORT_TEXT = 127;
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -45,6 +47,20 @@ export class WireWriter {
     this.position = at;
   }
 
+  /** A tag and an unsigned integer below 2^53. */
+  tagged(tag: number, value: number): void {
+    if (tag < 128 && value < 128) {
+      if (this.position + 2 > this.bytes.length) this.reserve(2);
+      const at = this.position;
+      this.bytes[at] = tag;
+      this.bytes[at + 1] = value;
+      this.position = at + 2;
+    } else {
+      this.varint(tag);
+      this.varint(value);
+    }
+  }
+
   /** A signed integer between -2^52 and 2^52, zigzag coded (sint32 and sint64). */
   zigzag(value: number): void {
     this.varint(value < 0 ? -value * 2 - 1 : value * 2);
@@ -81,7 +97,23 @@ export class WireWriter {
 
   /** Lone surrogates have no UTF-8; they become U+FFFD. */
   text(value: string): void {
-    this.blob(textEncoder.encode(value));
+    if (!this.shortAscii(value)) this.blob(textEncoder.encode(value));
+  }
+
+  /** Paths and names are short: a loop is cheaper than an encoder. @returns false, with nothing written, for others. */
+  private shortAscii(value: string): boolean {
+    const { length } = value;
+    if (length > SHORT_TEXT) return false;
+    this.reserve(length + 1);
+    const { bytes, position } = this;
+    bytes[position] = length;
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > 127) return false;
+      bytes[position + 1 + index] = code;
+    }
+    this.position = position + 1 + length;
+    return true;
   }
 
   /** Leaves one byte for a length that `endLength` fills in. Returns the mark to give it. */
@@ -145,6 +177,18 @@ export class WireReader {
   }
 
   varint(): number {
+    const at = this.position;
+    if (at < this.end) {
+      const byte = this.bytes[at] ?? 0;
+      if (byte < 128) {
+        this.position = at + 1;
+        return byte;
+      }
+    }
+    return this.manyBytes();
+  }
+
+  private manyBytes(): number {
     const bytes = this.bytes;
     let at = this.position;
     let byte = bytes[at++] ?? 0;
@@ -221,6 +265,25 @@ export class WireReader {
     const copy = new Uint8Array(length);
     copy.set(this.bytes.subarray(start, start + length));
     return copy;
+  }
+
+  /** Reads one text; whether it is this one. */
+  textIs(value: string): boolean {
+    const mark = this.position;
+    const length = this.length();
+    const start = this.position;
+    this.position = start + length;
+    const { bytes } = this;
+    // Other lengths and other bytes may still be equal text if they are not ASCII: then it is decoded.
+    for (let index = 0; index < length; index++) {
+      const byte = bytes[start + index] as number;
+      if (byte > 127) {
+        this.position = mark;
+        return this.text() === value;
+      }
+      if (byte !== value.charCodeAt(index)) return false;
+    }
+    return length === value.length;
   }
 
   text(): string {

@@ -1,5 +1,6 @@
+import { isUnsigned } from '../contract/codec.js';
 import type { CallSpec, EventSpec, FieldSpec } from '../contract/define.js';
-import type { Method } from '../contract/derive.js';
+import { invalidArgument, type Method } from '../contract/derive.js';
 import { HalError } from '../contract/errors.js';
 import { CALL_ERROR_FIELD, TURN, type TurnSchema } from '../contract/schema.js';
 import { tagOf, varintSize, WIRE_LENGTH, WIRE_VARINT, WireWriter } from '../contract/wire.js';
@@ -109,7 +110,10 @@ export class TurnEncoder {
     this.sink.turn(this.number, this.timeNs, writer.bytes, writer.position);
   }
 
-  /** Wraps one call so that its arguments and its outcome are written into the turn under way. */
+  /**
+   * Wraps one call so that its arguments and its outcome are written into the turn under way. Arguments are checked on the
+   * way: what does not fit its type cannot be written down, and the call is refused.
+   */
   recording(spec: CallSpec, inner: Method): Method {
     const writer = this.writer;
     const tag = this.schema.tagOf(spec);
@@ -117,13 +121,18 @@ export class TurnEncoder {
     const results = spec.results;
     const only = returnsOne ? results[0] : undefined;
     return (args) => {
+      const start = writer.position;
       writer.varint(CALL_TAG);
       const outer = writer.position;
       writer.position = outer + 1;
       writer.varint(tag);
       const mark = writer.position;
       writer.position = mark + 1;
-      writeValues(writer, argSpecs, args);
+      const problem = writeArguments(writer, argSpecs, args);
+      if (problem !== undefined) {
+        writer.position = start;
+        throw invalidArgument(spec, problem);
+      }
       let result: unknown;
       try {
         result = inner(args);
@@ -155,6 +164,7 @@ function refuseBadResult(
   result: unknown,
 ): void {
   if (only !== undefined) {
+    if (only.max >= 0 && isUnsigned(result, only.max)) return;
     const problem = only.codec.check(result);
     if (problem !== undefined) throw badResult(spec, problem);
     return;
@@ -172,10 +182,34 @@ function badResult(spec: CallSpec, problem: string): TypeError {
   );
 }
 
+/** Returns what is wrong with the arguments, if anything is; some of them may be written then. */
+function writeArguments(
+  writer: WireWriter,
+  fields: readonly FieldSpec[],
+  args: Readonly<Record<string, unknown>>,
+): string | undefined {
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index] as FieldSpec;
+    const value = args[field.name];
+    if (field.max >= 0 && isUnsigned(value, field.max)) {
+      writer.tagged(field.tag, value);
+      continue;
+    }
+    const problem = field.codec.check(value);
+    if (problem !== undefined) return `${field.name} ${problem}`;
+    if (field.isOut) writer.tagged(field.tag, (value as { length: number }).length);
+    else writeOne(writer, field, value);
+  }
+  return undefined;
+}
+
 function writeOne(writer: WireWriter, field: FieldSpec, value: unknown): void {
-  if (value === undefined && field.codec.isOptional === true) return;
-  writer.varint(field.tag);
-  field.codec.write(writer, value);
+  if (field.max >= 0) {
+    writer.tagged(field.tag, value as number);
+  } else if (!(value === undefined && field.isOptional)) {
+    writer.varint(field.tag);
+    field.codec.write(writer, value);
+  }
 }
 
 function writeValues(
@@ -186,14 +220,8 @@ function writeValues(
   for (let index = 0; index < fields.length; index++) {
     const field = fields[index] as FieldSpec;
     const value = values[field.name];
-    const codec = field.codec;
-    if (codec.isOut === true) {
-      writer.varint(field.tag);
-      writer.varint((value as { length: number }).length);
-    } else if (!(value === undefined && codec.isOptional === true)) {
-      writer.varint(field.tag);
-      codec.write(writer, value);
-    }
+    if (field.isOut) writer.tagged(field.tag, (value as { length: number }).length);
+    else writeOne(writer, field, value);
   }
 }
 

@@ -103,18 +103,19 @@ function argumentsMatch(
 ): boolean {
   for (let index = 0; index < fields.length; index++) {
     const field = fields[index] as FieldSpec;
-    const { codec } = field;
     const value = args[field.name];
     if (value === undefined) {
       // An absent optional argument has no field.
-      if (codec.isOptional !== true) return false;
+      if (!field.isOptional) return false;
       if (reader.position < callEnd && nextIs(reader, field.tag)) return false;
       continue;
     }
     if (reader.position >= callEnd || reader.varint() !== field.tag) return false;
-    if (codec.isOut === true) {
+    if (field.max >= 0) {
+      if (reader.varint() !== value) return false;
+    } else if (field.isOut) {
       if (reader.varint() !== (value as { length: number }).length) return false;
-    } else if (!codec.matches(reader, value)) return false;
+    } else if (!field.codec.matches(reader, value)) return false;
   }
   return true;
 }
@@ -136,10 +137,7 @@ function readError(reader: WireReader, callEnd: number): Failure {
 }
 
 function readOne(reader: WireReader, field: FieldSpec, callEnd: number): unknown {
-  if (
-    field.codec.isOptional === true &&
-    (reader.position === callEnd || !nextIs(reader, field.tag))
-  ) {
+  if (field.isOptional && (reader.position === callEnd || !nextIs(reader, field.tag))) {
     return undefined;
   }
   if (reader.varint() !== field.tag) {
