@@ -67,6 +67,7 @@ function setup() {
     features: FEATURES,
     config: () => new Uint8Array(8),
     deviceConfig: { offset: 0, size: 4 },
+    onReset: () => {},
     onBroken: (reason) => broken.push(reason),
   });
   channel.listen({ channel: transport.far });
