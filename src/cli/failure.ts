@@ -1,6 +1,7 @@
 import { HalError } from '../hal/contract/errors.js';
 import { DivergenceError } from '../hal/replay/divergence.js';
 import { ConfigError } from '../program.js';
+import { DeviceProcessError } from '../programs/device-process.js';
 import { TraceFormatError, TraceWriteError } from '../trace/errors.js';
 
 /** Exit codes of the command (DESIGN.md, "Errors"). */
@@ -24,6 +25,9 @@ export function explain(error: unknown): { line: string; exitCode: number; code:
     return { line: error.message, exitCode: EXIT.badInput, code: error.code };
   }
   if (error instanceof TraceWriteError) {
+    return { line: error.message, exitCode: EXIT.failed, code: error.code };
+  }
+  if (error instanceof DeviceProcessError) {
     return { line: error.message, exitCode: EXIT.failed, code: error.code };
   }
   if (HalError.is(error)) {

@@ -5,6 +5,7 @@ import type { AnyImplementation } from '../hal/bind.js';
 import { UnsupportedError } from '../hal/contract/errors.js';
 import { type Implementation, implement } from '../hal/contract/implementation.js';
 import { Mmap } from '../hal/mmap.js';
+import type { NativeOptions } from '../hal/native/index.js';
 import { MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
 
 /** The package's own folder, from `dist/` as from the bundle. */
@@ -24,10 +25,12 @@ export function microGuestPath(): string {
  * This machine's hardware, for the native and the recording profile. Nothing of it is loaded before this is called.
  *
  * @param consoleOutput where the guest's console goes; undefined drops it.
+ * @param lanes how to start other lanes in processes of their own; undefined refuses to.
  * @throws UnsupportedError without the addon or the micro guest.
  */
 export async function hardware(
   consoleOutput: NodeJS.WritableStream | undefined,
+  lanes?: NativeOptions['lanes'],
 ): Promise<AnyImplementation[]> {
   const native = await import('../hal/native/index.js');
   const { hostFilesOver } = await import('../hal/native/host-files.js');
@@ -35,11 +38,11 @@ export async function hardware(
   const { consoleOn } = await import('../hal/native/console.js');
   const { processOf } = await import('../hal/native/process.js');
   const implementations: AnyImplementation[] = [
-    ...native.nativeImplementations(),
+    ...native.nativeImplementations(lanes === undefined ? {} : { lanes }),
     hostFilesOver(),
     memPressureOf(),
     consoleOn({ output: consoleOutput ?? NOWHERE }),
-    processOf(),
+    ...(lanes === undefined ? [processOf()] : []),
   ];
   return implementations.map((implementation) =>
     implementation.contract === Mmap

@@ -8,6 +8,7 @@ import type { RunEnd } from '../reactor/reactor.js';
 import { runLane } from '../run.js';
 import type { TraceWriteError } from '../trace/errors.js';
 import { Recording } from '../trace/recording.js';
+import { ChildLanes } from './child-lanes.js';
 import { hardware, packageRoot } from './hardware.js';
 
 export interface LiveOptions {
@@ -29,7 +30,8 @@ export function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-const monotonicNs = (): number => {
+/** Monotonic time of this host, in nanoseconds: alike in all its processes. */
+export const monotonicNs = (): number => {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e9 + nanoseconds;
 };
@@ -37,7 +39,15 @@ const monotonicNs = (): number => {
 /** Runs the balloon VM on this machine's hardware, and records it if asked. */
 export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   const { config, record, onTraceError, observer, warn } = options;
-  const implementations = await hardware(options.console);
+  const program = {
+    package: balloonVm.package,
+    export: balloonVm.export,
+    version: balloonVm.version,
+    config,
+  };
+  const children = new ChildLanes(program);
+  const lanes = config.device === 'process' ? children.starter(record !== undefined) : undefined;
+  const implementations = await hardware(options.console, lanes);
   const extra = [
     new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer)),
   ];
@@ -49,12 +59,7 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   let stop = () => {};
   const recording = new Recording({
     path: record,
-    program: {
-      package: balloonVm.package,
-      export: balloonVm.export,
-      version: balloonVm.version,
-      config,
-    },
+    program,
     contracts: balloonVm.contracts,
     library: `halyard ${packageVersion()}`,
     machine: { guest: config.guestArchitecture, kernel: release(), page: '4096' },
@@ -65,6 +70,7 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
       if (onTraceError === 'stop') stop();
     },
   });
+  children.recording = recording;
   const sink = recording.lane('main');
   const profile = { kind: 'recording' as const, implementations, clockNs: monotonicNs, sink };
   const run = runLane(balloonVm, 'main', config, profile, extra);
@@ -73,6 +79,7 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   const end = await run.ended;
   const message = end.failure instanceof Error ? end.failure.message : '';
   recording.endLane('main', end.failure === undefined ? 'stopped' : 'failed', message);
+  await children.ended();
   recording.close();
   return { ...end, traceError: recording.failed, traceBytes: recording.writtenBytes };
 }

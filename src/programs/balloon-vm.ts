@@ -17,6 +17,7 @@ import { MemPressure } from '../hal/mem-pressure.js';
 import { Mmap } from '../hal/mmap.js';
 import { Process } from '../hal/process.js';
 import { Seccomp } from '../hal/seccomp.js';
+import type { BusDevice } from '../machine/bus.js';
 import { virtioSlot } from '../machine/layout.js';
 import { Machine } from '../machine/machine.js';
 import { type MicroGuestFlag, microGuest } from '../machine/micro-guest.js';
@@ -120,14 +121,16 @@ export class BalloonVm implements ProgramRoot {
   }
 
   /** The registers and, behind them, the device: here or in a process of its own. */
-  #addDevice(machine: Machine, wiring: MmioWiring): MmioTransport {
+  #addDevice(machine: Machine, wiring: MmioWiring): BusDevice {
     const { mmap, eventFd } = this;
     const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_PAGE_BYTES });
     this.#closing.push(() => mmap.closeRegion({ region }));
     const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
     const transport = balloonTransport({ interrupt });
-    if (this.config.device === 'process') this.#startProcess(machine, wiring, transport, region);
-    else this.#addDeviceHere(machine, wiring, transport);
+    if (this.config.device === 'process') {
+      return this.#startProcess(machine, wiring, transport, region);
+    }
+    this.#addDeviceHere(machine, wiring, transport);
     return transport;
   }
 
@@ -136,7 +139,7 @@ export class BalloonVm implements ProgramRoot {
     wiring: MmioWiring,
     transport: MmioTransport,
     statusRegion: number,
-  ): void {
+  ): BusDevice {
     const { mmap, eventFd, channel, process, reactor } = this;
     const device = new DeviceProcess({
       hal: { mmap, eventFd, channel, process },
@@ -154,6 +157,7 @@ export class BalloonVm implements ProgramRoot {
     });
     this.#closing.push(() => device.end());
     device.start();
+    return device.registers;
   }
 
   #configWritten(offset: number, bytes: Uint8Array): void {

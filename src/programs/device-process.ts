@@ -10,6 +10,7 @@ import type { HalOf } from '../hal/contract/define.js';
 import { HalError } from '../hal/contract/errors.js';
 import { type Nanoseconds, NS_PER_S } from '../hal/contract/units.js';
 import { Process } from '../hal/process.js';
+import { type BusDevice, PendingAnswer } from '../machine/bus.js';
 import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
 
@@ -57,6 +58,8 @@ interface Incarnation {
 export class DeviceProcess {
   readonly #options: DeviceProcessOptions;
   readonly #restartsNs: Nanoseconds[] = [];
+  /** Writes that reset the device, and wait until it has let go of the rings. */
+  readonly #held: PendingAnswer[] = [];
   #current: Incarnation | undefined;
 
   constructor(options: DeviceProcessOptions) {
@@ -95,6 +98,24 @@ export class DeviceProcess {
     onControl(control.near);
   }
 
+  /**
+   * The registers, for the bus. A guest that resets its device frees the rings next, so its write is answered only when
+   * the device has confirmed the reset, or is dead.
+   */
+  get registers(): BusDevice {
+    const { transport } = this.#options;
+    return {
+      read: (offset, size) => transport.read(offset, size),
+      write: (offset, data) => {
+        transport.write(offset, data);
+        if (this.#current?.backend.isResetting !== true) return undefined;
+        const answer = new PendingAnswer();
+        this.#held.push(answer);
+        return answer;
+      },
+    };
+  }
+
   /** Lets the device go: it ends when its transport is closed. */
   end(): void {
     this.#release();
@@ -117,6 +138,7 @@ export class DeviceProcess {
       features,
       config: () => this.#options.transport.config,
       deviceConfig,
+      onReset: () => this.#answerHeld(),
       onBroken: (reason) => this.#kill(reason),
     });
   }
@@ -158,6 +180,10 @@ export class DeviceProcess {
     if ((transport.status & STATUS_DRIVER_OK) !== 0) transport.usedBuffer();
   }
 
+  #answerHeld(): void {
+    for (const answer of this.#held.splice(0)) answer.answer();
+  }
+
   #release(): void {
     const current = this.#current;
     if (current === undefined) return;
@@ -166,5 +192,6 @@ export class DeviceProcess {
     current.backend.end();
     for (const unsubscribe of current.subscriptions) unsubscribe();
     for (const channel of current.channels) this.#options.hal.channel.close({ channel });
+    this.#answerHeld();
   }
 }

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { virtioSlot } from '../../src/machine/layout.js';
 import { type LaneRecord, PAGE, type Trap, TwoLanes } from './two-lanes.js';
 
 const FRAMES = [0x1000, 0x1001, 0x1005];
@@ -146,6 +147,23 @@ test('a reset and a new driver start over with empty rings', (t) => {
   host.kick(0);
   t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
   t.deepEqual(names(host), ['main', 'device']);
+});
+
+test('the guest waits with its reset until the device has let go of the rings, or is dead', (t) => {
+  for (const end of ['confirmed', 'killed'] as const) {
+    const host = new TwoLanes();
+    const { inflate } = boot(host);
+    inflate.post(host.writeFrames(FRAMES));
+    const status = virtioSlot(0).address + 0x70;
+    t.false(host.beginAccess(status, new Uint8Array(4), true));
+    if (end === 'killed') host.killDevice();
+    host.settle();
+    t.true(host.isAnswered, end);
+    host.kick(0);
+    t.is(inflate.usedIndex, 0, "the ring is the old driver's and left alone");
+    host.shutDown();
+    for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+  }
 });
 
 test('a broken ring comes back as NEEDS_RESET, and a reset helps', (t) => {

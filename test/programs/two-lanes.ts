@@ -104,11 +104,21 @@ export class TwoLanes {
     if (this.queue.run(limit) === limit) throw new Error('the simulation does not come to rest');
   }
 
-  /** A guest's access; the vCPU waits for its answer. */
-  access(address: number, data: Uint8Array, isWrite: boolean): Uint8Array {
+  /** A guest's access begins. @returns whether it is answered at once. */
+  beginAccess(address: number, data: Uint8Array, isWrite: boolean): boolean {
     this.#answer = undefined;
     const exit = { vcpu: FIRST_VCPU, reason: 'mmio', address, size: data.length } as const;
     this.#emitKvm?.exit({ ...exit, isWrite, data: data.slice(), detail: 0n });
+    return this.isAnswered;
+  }
+
+  get isAnswered(): boolean {
+    return this.#answer !== undefined;
+  }
+
+  /** A guest's access; the vCPU waits for its answer. */
+  access(address: number, data: Uint8Array, isWrite: boolean): Uint8Array {
+    this.beginAccess(address, data, isWrite);
     this.settle();
     if (this.#answer === undefined) throw new Error('the exit was not answered');
     return this.#answer;

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
 import { HalError, UnsupportedError } from '../contract/errors.js';
 import { type Emitter, type Implementation, implement } from '../contract/implementation.js';
 import { Process } from '../process.js';
@@ -7,6 +8,9 @@ import { failedSyscall } from './node-errors.js';
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** The first descriptor of a child behind its standard streams; `Channel.adopt` counts its slots from here. */
 export const FIRST_INHERITED_FD = 3;
+
+/** A child that does not heed SIGTERM for so long is killed. */
+const END_LIMIT_MS = 2000;
 
 /** How to start a lane's process. */
 export interface LaneCommand {
@@ -24,6 +28,11 @@ export interface LaneStarter {
   readonly command: (lane: string, incarnation: string, firstExtraFd: number) => LaneCommand;
   /** Descriptors that the child gets behind the channels, for example the pipe for its trace. */
   readonly extraFds?: (lane: string, incarnation: string) => readonly number[];
+  /**
+   * Gives the child a pipe behind `extraFds`, and gets what the child writes into it. The stream ends with the child, maybe
+   * later than `exited` comes.
+   */
+  readonly pipe?: (lane: string, incarnation: string, stream: Readable) => void;
   /** The channels of the same session, by handle. Both throw HalErrors for handles that are none. */
   readonly channels: {
     readonly fdOf: (channel: number) => number;
@@ -58,7 +67,9 @@ class Children {
     const incarnation = count === 1 ? lane : `${lane}#${count}`;
     const fds = [...channels, ...(starter.extraFds?.(lane, incarnation) ?? [])];
     const command = starter.command(lane, incarnation, FIRST_INHERITED_FD + channels.length);
-    const child = start(command, fds, incarnation);
+    const child = start(command, fds, incarnation, starter.pipe !== undefined);
+    const stream = starter.pipe === undefined ? undefined : child.stdio.at(-1);
+    if (stream instanceof Readable) starter.pipe?.(lane, incarnation, stream);
     this.#incarnations.set(lane, count);
     for (const channel of new Set(give)) starter.channels.close(channel);
     return this.#follow(child);
@@ -83,6 +94,7 @@ class Children {
       child.removeAllListeners();
       child.unref();
       child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), END_LIMIT_MS).unref();
     }
     this.#running.clear();
   }
@@ -101,11 +113,16 @@ class Children {
   }
 }
 
-function start(command: LaneCommand, fds: readonly number[], incarnation: string): ChildProcess {
+function start(
+  command: LaneCommand,
+  fds: readonly number[],
+  incarnation: string,
+  withPipe: boolean,
+): ChildProcess {
   let child: ChildProcess;
   try {
     child = spawn(command.file, command.args, {
-      stdio: ['ignore', 'inherit', 'inherit', ...fds],
+      stdio: ['ignore', 'inherit', 'inherit', ...fds, ...(withPipe ? ['pipe' as const] : [])],
       ...(command.env === undefined ? {} : { env: command.env }),
     });
   } catch (error) {

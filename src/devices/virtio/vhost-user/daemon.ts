@@ -192,6 +192,7 @@ export class VhostUserDaemon implements VirtioFrontend {
     if (vring === undefined) return 'no-such-queue';
     if (request.kind === 'get-vring-base') {
       const value = this.#nextAvail(request.index, vring);
+      vring.base = value;
       this.#stopRing(vring);
       return { kind: 'vring-state', index: request.index, value };
     }

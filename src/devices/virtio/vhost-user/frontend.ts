@@ -51,6 +51,8 @@ export interface FrontendOptions {
   readonly config: () => Uint8Array;
   /** The stretch of the config space that is the device's, not the driver's. */
   readonly deviceConfig: { readonly offset: number; readonly size: number };
+  /** The device has confirmed a reset: it touches no ring of the old driver any more. */
+  readonly onReset: () => void;
   /** Called once: this device will not answer any more and should be ended. */
   readonly onBroken: (reason: string) => void;
 }
@@ -78,6 +80,7 @@ export class VhostUserBackend implements VirtioBackend {
   #isOver = false;
   #waiting: Activation | undefined;
   #isActive = false;
+  #pendingResets = 0;
   /** Signalled by the device when a ring is broken. One for each activation: an old one says nothing of the new. */
   #ringError: { readonly eventfd: number; readonly unsubscribe: () => void } | undefined;
   #configRead: 'idle' | 'asked' | 'ask-again' = 'idle';
@@ -127,12 +130,21 @@ export class VhostUserBackend implements VirtioBackend {
     return undefined;
   }
 
+  /** The device may still be busy with a ring: the guest has to wait until no reset is pending. */
   reset(): void {
     this.#waiting = undefined;
     if (!this.#isActive) return;
     this.#isActive = false;
     this.#closeRingError();
-    this.#tell({ kind: 'set-status', status: 0 });
+    this.#pendingResets++;
+    this.#tell({ kind: 'set-status', status: 0 }, [], () => {
+      this.#pendingResets--;
+      this.#options.onReset();
+    });
+  }
+
+  get isResetting(): boolean {
+    return this.#pendingResets > 0 && !this.#isOver;
   }
 
   queueNotify(index: number): void {
@@ -261,11 +273,13 @@ export class VhostUserBackend implements VirtioBackend {
   }
 
   /** Sends a request that is only acknowledged. A refusal means that the driver's set-up is no good. */
-  #tell(request: Request, attach: readonly number[] = []): void {
+  #tell(request: Request, attach: readonly number[] = [], done = () => {}): void {
     const activation = this.#ringError;
     this.#send(request, true, attach, (reply) => {
-      const succeeded = reply.kind === 'number' && reply.features.low === 0;
-      if (succeeded || reply.kind !== 'number') return;
+      if (reply.kind === 'number' && reply.features.low === 0) {
+        done();
+        return;
+      }
       // What no driver had a say in is a disagreement of ours and the device's.
       if (activation === undefined) this.#break(`the device refused ${request.kind}`);
       else if (activation === this.#ringError) this.#options.frontend.needsReset();
