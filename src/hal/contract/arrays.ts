@@ -79,9 +79,10 @@ function packed<A extends { readonly length: number }>(shape: PackedShape<A>): C
     ...(shape.suffix === undefined ? {} : { suffix: shape.suffix }),
     check: shape.check,
     write: (writer, value) => {
-      const mark = writer.beginLength();
+      // Every element takes a byte or more.
+      const mark = writer.beginLength(value.length);
       shape.write(writer, value);
-      writer.endLength(mark);
+      writer.endLength(mark, value.length);
     },
     read: readAll,
     matches: (reader, value) => {

@@ -116,21 +116,31 @@ export class WireWriter {
     return true;
   }
 
-  /** Leaves one byte for a length that `endLength` fills in. Returns the mark to give it. */
-  beginLength(): number {
-    this.reserve(1);
-    return this.position++;
+  /**
+   * Leaves room for a length that `endLength` fills in; give it the mark returned, and the same `atLeast`.
+   *
+   * @param atLeast what the length will be or exceed: then less has to be moved at the end.
+   */
+  beginLength(atLeast = 0): number {
+    const mark = this.position;
+    const room = varintSize(atLeast);
+    this.reserve(room);
+    this.position = mark + room;
+    return mark;
   }
 
-  endLength(mark: number): void {
-    const length = this.position - mark - 1;
+  endLength(mark: number, atLeast = 0): void {
+    const room = varintSize(atLeast);
+    const length = this.position - mark - room;
     if (length < 128) {
       this.bytes[mark] = length;
       return;
     }
-    const extra = varintSize(length) - 1;
-    this.reserve(extra);
-    this.bytes.copyWithin(mark + 1 + extra, mark + 1, this.position);
+    const extra = varintSize(length) - room;
+    if (extra > 0) {
+      this.reserve(extra);
+      this.bytes.copyWithin(mark + room + extra, mark + room, this.position);
+    }
     const end = this.position + extra;
     this.position = mark;
     this.varint(length);
@@ -140,6 +150,8 @@ export class WireWriter {
 
 /** How many bytes `varint(value)` takes. */
 export function varintSize(value: number): number {
+  if (value < 128) return 1;
+  if (value < 16384) return 2;
   let size = 1;
   let rest = value;
   while (rest > 127) {

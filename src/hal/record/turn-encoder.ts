@@ -120,14 +120,16 @@ export class TurnEncoder {
     const { args: argSpecs, outs, returnsOne } = spec;
     const results = spec.results;
     const only = returnsOne ? results[0] : undefined;
+    // Calls of one kind are mostly alike, also in how many bytes their lengths take.
+    let room = 1;
     return (args) => {
       const start = writer.position;
       writer.varint(CALL_TAG);
       const outer = writer.position;
-      writer.position = outer + 1;
+      writer.position = outer + room;
       writer.varint(tag);
       const mark = writer.position;
-      writer.position = mark + 1;
+      writer.position = mark + room;
       const problem = writeArguments(writer, argSpecs, args);
       if (problem !== undefined) {
         writer.position = start;
@@ -140,7 +142,7 @@ export class TurnEncoder {
       } catch (error) {
         writer.varint(ERROR_TAG);
         writeFailure(writer, failureOf(error));
-        endCall(writer, outer, mark);
+        room = endCall(writer, outer, mark, room);
         throw error;
       }
       if (only !== undefined) writeOne(writer, only, result);
@@ -150,7 +152,7 @@ export class TurnEncoder {
         writer.varint(field.tag);
         field.codec.write(writer, args[field.name]);
       }
-      endCall(writer, outer, mark);
+      room = endCall(writer, outer, mark, room);
       return result;
     };
   }
@@ -225,26 +227,36 @@ function writeValues(
   }
 }
 
-/** Fills in both lengths. Most calls are short: then both are the one byte that was left for them. */
-function endCall(writer: WireWriter, outer: number, inner: number): void {
-  const innerLength = writer.position - inner - 1;
-  const outerLength = writer.position - outer - 1;
-  if (outerLength < 128) {
-    writer.bytes[inner] = innerLength;
-    writer.bytes[outer] = outerLength;
-    return;
+/**
+ * Fills in both lengths of a call, for which `room` bytes each were left, and moves what stands behind them if that was
+ * the wrong guess.
+ *
+ * @returns the room that would have been right.
+ */
+function endCall(writer: WireWriter, outer: number, inner: number, room: number): number {
+  const { bytes, position } = writer;
+  const innerLength = position - inner - room;
+  const innerRoom = varintSize(innerLength);
+  const outerLength = inner - outer - room + innerRoom + innerLength;
+  const outerRoom = varintSize(outerLength);
+  if (room === 1 && outerLength < 128) {
+    bytes[inner] = innerLength;
+    bytes[outer] = outerLength;
+    return 1;
   }
-  const innerExtra = varintSize(innerLength) - 1;
-  const outerExtra = varintSize(outerLength + innerExtra) - 1;
-  writer.reserve(innerExtra + outerExtra);
-  const end = writer.position;
-  writer.bytes.copyWithin(inner + 1 + innerExtra + outerExtra, inner + 1, end);
-  writer.bytes.copyWithin(outer + 1 + outerExtra, outer + 1, inner);
+  const tagShift = outerRoom - room;
+  const shift = tagShift + innerRoom - room;
+  if (shift > 0) writer.reserve(shift);
+  // To the right, what lies right moves first.
+  if (shift > 0) writer.bytes.copyWithin(inner + room + shift, inner + room, position);
+  if (tagShift !== 0) writer.bytes.copyWithin(outer + outerRoom, outer + room, inner);
+  if (shift < 0) writer.bytes.copyWithin(inner + room + shift, inner + room, position);
   writer.position = outer;
-  writer.varint(outerLength + innerExtra);
-  writer.position = inner + outerExtra;
+  writer.varint(outerLength);
+  writer.position = inner + tagShift;
   writer.varint(innerLength);
-  writer.position = end + innerExtra + outerExtra;
+  writer.position = position + shift;
+  return outerRoom;
 }
 
 /** Encodes the arguments of one call alone: scripted fakes compare by it. */
