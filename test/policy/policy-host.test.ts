@@ -181,6 +181,22 @@ test('a send that fails: current is kept, the target goes out again at the next 
   t.like(host.state, { currentBytes: 64 * BYTES_PER_MIB, unsentBytes: undefined });
 });
 
+test('a new control channel gets the last target again, also one that could not be sent', (t) => {
+  const { rig, host } = started();
+  t.false(host.hasSent);
+  host.useControl(CONTROL + 1);
+  rig.take();
+  rig.events.low();
+  t.true(host.hasSent);
+  const before = rig.take().filter((call) => call.startsWith('send'));
+  t.deepEqual(before, [`send on ${CONTROL + 1}`]);
+  host.useControl(CONTROL + 2);
+  t.deepEqual(rig.take(), [`send on ${CONTROL + 2}`]);
+  const [first, again] = rig.targetsMiB();
+  t.is(again, first);
+  t.deepEqual(host.state?.unsentBytes, undefined);
+});
+
 test('no source, or one that cannot be armed: disabled, and no timer is left', (t) => {
   const none = new Rig();
   none.source = 'none';

@@ -1,7 +1,7 @@
 import type { Channel } from '../../../hal/channel.js';
 import type { HalOf } from '../../../hal/contract/define.js';
 import { HalError } from '../../../hal/contract/errors.js';
-import { EventFd } from '../../../hal/event-fd.js';
+import type { EventFd } from '../../../hal/event-fd.js';
 import type { Mmap } from '../../../hal/mmap.js';
 import type { EventSource } from '../../../reactor/reactor.js';
 import type { QueueSetup, VirtioBackend, VirtioFrontend } from '../backend.js';
@@ -17,9 +17,9 @@ import {
   numberReply,
 } from './codec.js';
 import { DaemonMemory } from './daemon-memory.js';
-import type { DoorbellKind, Reply, Request, WireRefusal } from './messages.js';
+import type { Reply, Request, WireRefusal } from './messages.js';
 import { FEATURE_PROTOCOL_FEATURES, PROTOCOL_FEATURES } from './protocol.js';
-import { newVring, type Vring } from './vring.js';
+import { Vring } from './vring.js';
 
 /** The HAL that a device's process uses. */
 export interface DaemonHal {
@@ -85,7 +85,7 @@ export class VhostUserDaemon implements VirtioFrontend {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#config = options.config.slice();
-    this.#vrings = Array.from({ length: options.queues }, newVring);
+    this.#vrings = Array.from({ length: options.queues }, () => new Vring(options.hal.eventFd));
   }
 
   get isActive(): boolean {
@@ -193,7 +193,7 @@ export class VhostUserDaemon implements VirtioFrontend {
     if (request.kind === 'get-vring-base') {
       const value = this.#nextAvail(request.index, vring);
       vring.base = value;
-      this.#stopRing(vring);
+      vring.stop();
       return { kind: 'vring-state', index: request.index, value };
     }
     // A ring in use does not change its shape.
@@ -217,7 +217,7 @@ export class VhostUserDaemon implements VirtioFrontend {
       case 'set-vring-kick':
       case 'set-vring-call':
       case 'set-vring-err':
-        return this.#setDoorbell(vring, request, attached);
+        return vring.setDoorbell(request, attached) ? 'done' : 'bad-attachment';
     }
   }
 
@@ -275,7 +275,7 @@ export class VhostUserDaemon implements VirtioFrontend {
   }
 
   #activate(): RequestRefusal | undefined {
-    const { hal, events } = this.#options;
+    const { events } = this.#options;
     const device = this.#device;
     if (device === undefined) return 'no-memory';
     const queues: QueueSetup[] = [];
@@ -290,10 +290,7 @@ export class VhostUserDaemon implements VirtioFrontend {
     if (device.activate(activation) !== undefined) return 'not-activated';
     for (const { index } of queues) {
       const vring = this.#vrings[index];
-      const eventfd = vring?.doorbells['set-vring-kick'];
-      if (vring === undefined || eventfd === undefined) continue;
-      vring.unwatch = events.on(EventFd, 'signalled', eventfd, () => device.queueNotify(index));
-      hal.eventFd.watch({ eventfd, on: true });
+      vring?.start(events, () => device.queueNotify(index));
     }
     return undefined;
   }
@@ -318,22 +315,9 @@ export class VhostUserDaemon implements VirtioFrontend {
     if (this.isActive) this.#device?.reset();
     this.#status = 0;
     this.#vrings.forEach((vring, index) => {
-      this.#stopRing(vring);
-      for (const eventfd of Object.values(vring.doorbells)) {
-        this.#options.hal.eventFd.close({ eventfd });
-      }
-      this.#vrings[index] = newVring();
+      vring.close();
+      this.#vrings[index] = new Vring(this.#options.hal.eventFd);
     });
-  }
-
-  /** No kick reaches the device any more, so it does not touch the ring. */
-  #stopRing(vring: Vring): void {
-    const eventfd = vring.doorbells['set-vring-kick'];
-    vring.unwatch?.();
-    vring.unwatch = undefined;
-    if (eventfd === undefined) return;
-    this.#options.hal.eventFd.close({ eventfd });
-    delete vring.doorbells['set-vring-kick'];
   }
 
   /** Every taken element is given back within the turn that took it, so the used index says where to go on. */
@@ -346,30 +330,6 @@ export class VhostUserDaemon implements VirtioFrontend {
     if (setup === undefined || part === undefined) return vring.base;
     const offset = part.offset + (setup.used + 2 - part.address);
     return this.#options.hal.mmap.loadAcquireU16({ region: part.region, offset });
-  }
-
-  #setDoorbell(
-    vring: Vring,
-    { kind, attached: isAttached }: Extract<Request, { readonly kind: DoorbellKind }>,
-    attached: readonly number[],
-  ): Outcome {
-    const { eventFd } = this.#options.hal;
-    const [attachment] = attached;
-    if (attached.length !== (isAttached ? 1 : 0)) return 'bad-attachment';
-    let adopted: number | undefined;
-    if (attachment !== undefined) {
-      try {
-        adopted = eventFd.adopt({ attachment });
-      } catch (error) {
-        if (!HalError.is(error)) throw error;
-        return 'bad-attachment';
-      }
-    }
-    const before = vring.doorbells[kind];
-    if (before !== undefined) eventFd.close({ eventfd: before });
-    delete vring.doorbells[kind];
-    if (adopted !== undefined) vring.doorbells[kind] = adopted;
-    return 'done';
   }
 
   /** A front-end that does not read, or is gone, hears nothing; the end of the channel is an event of its own. */

@@ -1,6 +1,5 @@
 import { Channel } from '../../../hal/channel.js';
 import type { HalOf } from '../../../hal/contract/define.js';
-import { HalError } from '../../../hal/contract/errors.js';
 import { EventFd } from '../../../hal/event-fd.js';
 import type { Mmap } from '../../../hal/mmap.js';
 import type { EventSource } from '../../../reactor/reactor.js';
@@ -13,12 +12,12 @@ import {
   STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
 } from '../mmio-registers.js';
-import { decodeBackendRequest, decodeReply, encodeRequest } from './codec.js';
+import { decodeBackendRequest } from './codec.js';
+import { Conversation } from './conversation.js';
 import type { MemRegion, Reply, Request } from './messages.js';
 import {
   FEATURE_PROTOCOL_FEATURES,
   PROTOCOL_FEATURES,
-  type RequestKind,
   STATUS_PAGE_ADDRESS,
   USER_ADDRESS_OFFSET,
 } from './protocol.js';
@@ -57,13 +56,6 @@ export interface FrontendOptions {
   readonly onBroken: (reason: string) => void;
 }
 
-interface Expected {
-  readonly to: RequestKind;
-  /** The request has no reply of its own: what comes is an acknowledgement. */
-  readonly acknowledges: boolean;
-  readonly then: (reply: Reply) => void;
-}
-
 const RUNNING = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
 const RING_INDEX_OFFSET = 2;
 
@@ -74,10 +66,9 @@ const RING_INDEX_OFFSET = 2;
 export class VhostUserBackend implements VirtioBackend {
   readonly #options: FrontendOptions;
   readonly #memory: GuestMemory;
-  readonly #expected: Expected[] = [];
+  readonly #conversation: Conversation;
   readonly #subscriptions: (() => void)[] = [];
   #isReady = false;
-  #isOver = false;
   #waiting: Activation | undefined;
   #isActive = false;
   #pendingResets = 0;
@@ -88,6 +79,8 @@ export class VhostUserBackend implements VirtioBackend {
   constructor(options: FrontendOptions) {
     this.#options = options;
     this.#memory = new GuestMemory(options.hal.mmap, options.ram);
+    const { hal, transport } = options;
+    this.#conversation = new Conversation(hal.channel, transport, (reason) => this.#break(reason));
   }
 
   /** Greets the device. The transport may be connected to it at once. */
@@ -95,7 +88,7 @@ export class VhostUserBackend implements VirtioBackend {
     const { events, transport, backend, hal } = this.#options;
     this.#subscriptions.push(
       events.on(Channel, 'message', transport, ({ data, attached }) =>
-        this.#takeReply(data, attached),
+        this.#conversation.take(data, attached),
       ),
       events.on(Channel, 'message', backend, ({ data, attached }) =>
         this.#takeRequest(data, attached),
@@ -103,13 +96,13 @@ export class VhostUserBackend implements VirtioBackend {
     );
     hal.channel.listen({ channel: transport });
     hal.channel.listen({ channel: backend });
-    this.#ask({ kind: 'get-features' }, (reply) => this.#checkFeatures(reply));
-    this.#ask({ kind: 'get-protocol-features' }, (reply) => this.#greet(reply));
+    this.#conversation.ask({ kind: 'get-features' }, (reply) => this.#checkFeatures(reply));
+    this.#conversation.ask({ kind: 'get-protocol-features' }, (reply) => this.#greet(reply));
   }
 
   /** Ends the conversation: the process is gone or about to be. The channels are the caller's to close. */
   end(): void {
-    this.#isOver = true;
+    this.#conversation.end();
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
     this.#closeRingError();
   }
@@ -144,7 +137,7 @@ export class VhostUserBackend implements VirtioBackend {
   }
 
   get isResetting(): boolean {
-    return this.#pendingResets > 0 && !this.#isOver;
+    return this.#pendingResets > 0 && !this.#conversation.isOver;
   }
 
   queueNotify(index: number): void {
@@ -174,7 +167,7 @@ export class VhostUserBackend implements VirtioBackend {
       return;
     }
     // Acknowledgements are negotiated by this very request, so it has none.
-    this.#send({ kind: 'set-protocol-features', features: PROTOCOL_FEATURES }, false, []);
+    this.#conversation.say({ kind: 'set-protocol-features', features: PROTOCOL_FEATURES });
     this.#tell({ kind: 'set-owner' });
     this.#tell({ kind: 'set-backend-req-fd' });
     this.#sendMemory();
@@ -275,51 +268,12 @@ export class VhostUserBackend implements VirtioBackend {
   /** Sends a request that is only acknowledged. A refusal means that the driver's set-up is no good. */
   #tell(request: Request, attach: readonly number[] = [], done = () => {}): void {
     const activation = this.#ringError;
-    this.#send(request, true, attach, (reply) => {
-      if (reply.kind === 'number' && reply.features.low === 0) {
-        done();
-        return;
-      }
+    this.#conversation.tell(request, attach, (succeeded) => {
+      if (succeeded) done();
       // What no driver had a say in is a disagreement of ours and the device's.
-      if (activation === undefined) this.#break(`the device refused ${request.kind}`);
+      else if (activation === undefined) this.#break(`the device refused ${request.kind}`);
       else if (activation === this.#ringError) this.#options.frontend.needsReset();
     });
-  }
-
-  #ask(request: Request, then: (reply: Reply) => void): void {
-    this.#send(request, false, [], then);
-  }
-
-  #send(
-    request: Request,
-    acknowledges: boolean,
-    attach: readonly number[],
-    then?: (reply: Reply) => void,
-  ): void {
-    if (this.#isOver) return;
-    const { hal, transport } = this.#options;
-    try {
-      hal.channel.send({
-        channel: transport,
-        data: encodeRequest(request, acknowledges),
-        attach: [...attach],
-      });
-      if (then !== undefined) this.#expected.push({ to: request.kind, acknowledges, then });
-    } catch (error) {
-      if (!HalError.is(error) || error.code !== 'SYSCALL_FAILED') throw error;
-      this.#break(`${request.kind} could not be sent: ${error.message}`);
-    }
-  }
-
-  #takeReply(data: Uint8Array, attached: readonly number[]): void {
-    const expected = this.#expected.shift();
-    if (expected === undefined || attached.length > 0) {
-      this.#break('the device sent a message that nothing asked for');
-      return;
-    }
-    const decoded = decodeReply(expected.to, expected.acknowledges, data);
-    if (decoded.ok) expected.then(decoded.message);
-    else this.#break(`the reply to ${expected.to} is malformed (${decoded.refusal})`);
   }
 
   #takeRequest(data: Uint8Array, attached: readonly number[]): void {
@@ -337,7 +291,7 @@ export class VhostUserBackend implements VirtioBackend {
       return;
     }
     this.#configRead = 'asked';
-    this.#ask({ kind: 'get-config', ...this.#options.deviceConfig }, (reply) => {
+    this.#conversation.ask({ kind: 'get-config', ...this.#options.deviceConfig }, (reply) => {
       const again = this.#configRead === 'ask-again';
       this.#configRead = 'idle';
       this.#takeConfig(reply);
@@ -353,7 +307,7 @@ export class VhostUserBackend implements VirtioBackend {
   }
 
   #break(reason: string): void {
-    if (this.#isOver) return;
+    if (this.#conversation.isOver) return;
     this.end();
     this.#options.onBroken(reason);
   }
