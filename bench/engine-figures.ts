@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JitlessResult, MemoryResult } from './child.js';
 import { bytesPerCall, recordTo, replayFrom, runLive } from './engine.js';
-import { alternate, median, millisecondsOf } from './measure.js';
+import { alternate, type Duration, durationOf, median } from './measure.js';
 import { callsOf } from './workload.js';
 
 export interface EngineFigures {
@@ -15,6 +15,9 @@ export interface EngineFigures {
   readonly recordNsPerCallBest: number;
   readonly replayCallsPerSecond: number;
   readonly replayCallsPerSecondBest: number;
+  /** Processor time instead of the clock's. */
+  readonly recordCpuNsPerCall: number;
+  readonly replayCallsPerCpuSecond: number;
   readonly traceBytesPerCall: number;
   readonly recordMemoryBytes: number;
   readonly recordMemoryTenfoldBytes: number;
@@ -41,6 +44,14 @@ function child<T>(flags: readonly string[], task: string, path: string, turns: n
   return JSON.parse(execFileSync(process.execPath, args, options)) as T;
 }
 
+function clock(durations: readonly Duration[]): number[] {
+  return durations.map(({ ms }) => ms);
+}
+
+function cpu(durations: readonly Duration[]): number[] {
+  return durations.map(({ cpuMs }) => cpuMs);
+}
+
 export function engineFigures(
   directory: string,
   turns: number,
@@ -54,13 +65,11 @@ export function engineFigures(
   runLive(turns);
   const { first: bare, second: recorded } = alternate(
     RECORD_ROUNDS,
-    () => millisecondsOf(() => runLive(turns)),
-    () => millisecondsOf(() => recordTo(path, turns)),
+    () => durationOf(() => runLive(turns)),
+    () => durationOf(() => recordTo(path, turns)),
   );
   progress('replaying');
-  const replayed = Array.from({ length: REPLAY_ROUNDS }, () =>
-    millisecondsOf(() => replayFrom(path)),
-  );
+  const replayed = Array.from({ length: REPLAY_ROUNDS }, () => durationOf(() => replayFrom(path)));
   progress('memory over ten times the turns');
   const long = join(directory, 'long.mcap');
   const memory = (task: string, file: string, count: number) =>
@@ -68,11 +77,13 @@ export function engineFigures(
   return {
     turns,
     calls,
-    bareNsPerCall: nsPerCall(median(bare)),
-    recordNsPerCall: nsPerCall(median(recorded) - median(bare)),
-    recordNsPerCallBest: nsPerCall(Math.min(...recorded) - Math.min(...bare)),
-    replayCallsPerSecond: (calls * 1000) / median(replayed),
-    replayCallsPerSecondBest: (calls * 1000) / Math.min(...replayed),
+    bareNsPerCall: nsPerCall(median(clock(bare))),
+    recordNsPerCall: nsPerCall(median(clock(recorded)) - median(clock(bare))),
+    recordNsPerCallBest: nsPerCall(Math.min(...clock(recorded)) - Math.min(...clock(bare))),
+    replayCallsPerSecond: (calls * 1000) / median(clock(replayed)),
+    replayCallsPerSecondBest: (calls * 1000) / Math.min(...clock(replayed)),
+    recordCpuNsPerCall: nsPerCall(median(cpu(recorded)) - median(cpu(bare))),
+    replayCallsPerCpuSecond: (calls * 1000) / median(cpu(replayed)),
     traceBytesPerCall: bytesPerCall(path, turns),
     recordMemoryBytes: memory('record', path, turns),
     recordMemoryTenfoldBytes: memory('record', long, turns * TENFOLD),

@@ -15,6 +15,19 @@ export function millisecondsOf(body: () => void): number {
   return performance.now() - started;
 }
 
+/** How long something took: by the clock, and of the processors (all threads), which other processes disturb less. */
+export interface Duration {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
+export function durationOf(body: () => void): Duration {
+  const before = process.cpuUsage();
+  const ms = millisecondsOf(body);
+  const { user, system } = process.cpuUsage(before);
+  return { ms, cpuMs: (user + system) / 1000 };
+}
+
 /** Measures two things in turn, so that what disturbs the machine disturbs both; the order changes every round. */
 export function alternate<T>(
   rounds: number,
