@@ -15,7 +15,8 @@ export interface LaneTask {
   readonly module?: string | undefined;
 }
 
-const END_LIMIT_MS = 3000;
+/** A little more than the native `Process` gives its children. */
+const END_LIMIT_MS = 5000;
 
 /** The lanes that run in processes of their own, and their part of the recording. */
 export class ChildLanes {

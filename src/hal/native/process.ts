@@ -9,7 +9,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** The first descriptor of a child behind its standard streams; `Channel.adopt` counts its slots from here. */
 export const FIRST_INHERITED_FD = 3;
 
-/** A child that does not heed SIGTERM for so long is killed. */
+/** So long a child has to end by itself, and then again to heed SIGTERM. */
 const END_LIMIT_MS = 2000;
 
 /** How to start a lane's process. */
@@ -88,13 +88,18 @@ class Children {
     throw new HalError('BAD_HANDLE', `kill: process ${handle} was never given out`);
   }
 
-  /** No event comes from here any more; what still runs is asked to end. */
+  /** No event comes from here any more; what does not end by itself is asked to, and then made to. */
   dispose(): void {
     for (const child of this.#running.values()) {
       child.removeAllListeners();
+      // Its channels are closed: it ends by itself, and a signal now could cut off the end of its trace.
+      const asks = setTimeout(() => child.kill('SIGTERM'), END_LIMIT_MS);
+      const kills = setTimeout(() => child.kill('SIGKILL'), 2 * END_LIMIT_MS);
+      child.once('exit', () => {
+        clearTimeout(asks);
+        clearTimeout(kills);
+      });
       child.unref();
-      child.kill('SIGTERM');
-      setTimeout(() => child.kill('SIGKILL'), END_LIMIT_MS).unref();
     }
     this.#running.clear();
   }
