@@ -14,7 +14,7 @@ namespace halyard {
 
 namespace {
 
-constexpr size_t kMaxMessageBytes = 64 * 1024;
+constexpr size_t kMaxMessageBytes = size_t{64} * 1024;
 constexpr size_t kMaxAttached = 64;
 /// Messages delivered before other events of the loop get their turn.
 constexpr int kMessagesPerWake = 16;

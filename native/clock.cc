@@ -55,7 +55,7 @@ class Timer final : public Resource {
     }
     if (!timer.is_periodic_) timer.poller_.Stop();
     const uint32_t handle = timer.handle();
-    const napi_env env = timer.addon_.env();
+    napi_env env = timer.addon_.env();
     // The listener may close the timer: nothing of it is used after this.
     timer.addon_.Emit<2>(Event::kClockExpired, [&](napi_value* argv) {
       napi_create_uint32(env, handle, &argv[0]);

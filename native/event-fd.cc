@@ -26,7 +26,7 @@ void EventFd::OnReady(void* self, int) {
     return;
   }
   const uint32_t handle = eventfd.handle();
-  const napi_env env = eventfd.addon_.env();
+  napi_env env = eventfd.addon_.env();
   // The listener may close the eventfd: nothing of it is used after this.
   eventfd.addon_.Emit<2>(Event::kEventFdSignalled, [&](napi_value* argv) {
     napi_create_uint32(env, handle, &argv[0]);

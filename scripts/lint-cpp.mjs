@@ -1,6 +1,7 @@
 // clang-format and clang-tidy over native/. `--fix` formats instead of complaining.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { compilerFlags, hasTool, nodeHeaders, root, skip, sources } from './native-toolchain.mjs';
 
@@ -22,14 +23,29 @@ function run(command, args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** clang-tidy counts what it does not show on stderr; only its findings matter. */
-function tidy(headers) {
+/** One source; clang-tidy counts what it does not show on stderr, so that is kept unless it fails. */
+function tidyOne(source, flags) {
+  return new Promise((resolve) => {
+    const args = ['--quiet', '--warnings-as-errors=*', source, '--', ...flags];
+    execFile('clang-tidy', args, { cwd: root }, (error, stdout, stderr) => {
+      if (error !== null) process.stderr.write(`${stdout}${stderr}`);
+      resolve(error === null);
+    });
+  });
+}
+
+/** All sources, as many at a time as there are processors. */
+async function tidy(headers) {
   const flags = compilerFlags(headers).filter((flag) => flag !== '-fPIC');
-  const args = ['--quiet', '--warnings-as-errors=*', ...sources(), '--', ...flags];
-  const { status, stdout, stderr } = spawnSync('clang-tidy', args, { cwd: root, encoding: 'utf8' });
-  if (status === 0) return;
-  process.stderr.write(`${stdout}${stderr}`);
-  process.exit(status ?? 1);
+  const waiting = [...sources()];
+  let clean = true;
+  const worker = async () => {
+    for (let source = waiting.shift(); source !== undefined; source = waiting.shift()) {
+      clean = (await tidyOne(source, flags)) && clean;
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return clean;
 }
 
 if (!hasTool('clang-format')) skip('C++ formatting is', 'clang-format is missing');
@@ -41,5 +57,5 @@ if (!fix) {
   if (!hasTool('clang-tidy')) skip('clang-tidy is', 'it is missing');
   const headers = nodeHeaders();
   if (headers === undefined) skip('clang-tidy is', 'Node was installed without its headers');
-  tidy(headers);
+  if (!(await tidy(headers))) process.exit(1);
 }

@@ -18,7 +18,7 @@ class Call {
   Call(napi_env env, const ExportedFunction& function, const napi_value* argv)
       : env(env), addon(*function.addon), name(function.name), argv_(argv) {}
 
-  const napi_env env;
+  napi_env env;
   Addon& addon;
   const char* const name;
 

@@ -25,7 +25,7 @@ Result<FileSize> SizeOfFile(int fd) {
 }
 
 Result<LoadedFile> LoadFile(int fd, uint8_t* target, uint64_t max) {
-  constexpr uint64_t kChunkBytes = 256 * 1024;
+  constexpr uint64_t kChunkBytes = uint64_t{256} * 1024;
   std::vector<uint8_t> chunk(std::min(max, kChunkBytes));
   Sha256 hash;
   uint64_t length = 0;

@@ -17,7 +17,8 @@ napi_value SetTssAddress(Call& call) {
   uint64_t address = 0;
   if (vm == nullptr || !call.U53(1, "address", &address)) return nullptr;
   // This ioctl takes the address itself, not a pointer to it.
-  return Control(call, vm->fd(), KVM_SET_TSS_ADDR, reinterpret_cast<void*>(address));
+  return Control(call, vm->fd(), KVM_SET_TSS_ADDR,
+                 reinterpret_cast<void*>(address));  // NOLINT(performance-no-int-to-ptr)
 }
 
 napi_value SetIdentityMapAddress(Call& call) {
