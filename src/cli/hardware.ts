@@ -37,10 +37,20 @@ export async function hardware(
   const { memPressureOf } = await import('../hal/native/mem-pressure.js');
   const { consoleOn } = await import('../hal/native/console.js');
   const { processOf } = await import('../hal/native/process.js');
+  /** The ChromeOS notifier is watched through the addon, where there is one. */
+  const pressure = (): AnyImplementation => {
+    const watcher = native.readableWatcher();
+    const source = memPressureOf({ watcher });
+    const dispose = () => {
+      source.dispose?.();
+      watcher.dispose();
+    };
+    return { ...source, dispose };
+  };
   const implementations: AnyImplementation[] = [
     ...native.nativeImplementations(lanes === undefined ? {} : { lanes }),
     hostFilesOver(),
-    memPressureOf(),
+    pressure(),
     consoleOn({ output: consoleOutput ?? NOWHERE }),
     ...(lanes === undefined ? [processOf()] : []),
   ];
