@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { NativeOptions } from '../hal/native/index.js';
+import { packageRoot } from '../package-info.js';
 import { LaneStreamReader } from '../trace/lane-stream.js';
 import type { ProgramIdentity, Recording } from '../trace/recording.js';
-import { packageRoot } from './hardware.js';
 
 /** What a child finds on its command line. */
 export interface LaneTask {

@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { release } from 'node:os';
+import { packageVersion } from '../package-info.js';
 import { EXIT } from './failure.js';
 import { microGuestPath } from './hardware.js';
-import { packageVersion } from './live.js';
 import type { Output } from './output.js';
 
 interface Finding {

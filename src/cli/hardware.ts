@@ -1,21 +1,12 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { AnyImplementation } from '../hal/bind.js';
 import { UnsupportedError } from '../hal/contract/errors.js';
 import { type Implementation, implement } from '../hal/contract/implementation.js';
 import { Mmap } from '../hal/mmap.js';
 import type { NativeOptions } from '../hal/native/index.js';
+import { packageRoot } from '../package-info.js';
 import { MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
-
-/** The package's own folder, from `dist/` as from the bundle. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
-    folder = dirname(folder);
-  }
-  return folder;
-}
 
 export function microGuestPath(): string {
   return join(packageRoot(), 'build', 'guest', 'micro-guest.bin');

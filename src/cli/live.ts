@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
 import { ContainerModule } from 'inversify';
+import { packageVersion } from '../package-info.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
 import { BALLOON_VM_OBSERVER, type BalloonVmObserver, balloonVm } from '../programs/balloon-vm.js';
 import type { RunEnd } from '../reactor/reactor.js';
@@ -9,7 +8,7 @@ import { runLane } from '../run.js';
 import type { TraceWriteError } from '../trace/errors.js';
 import { Recording } from '../trace/recording.js';
 import { ChildLanes } from './child-lanes.js';
-import { hardware, packageRoot } from './hardware.js';
+import { hardware } from './hardware.js';
 
 export interface LiveOptions {
   readonly config: BalloonVmConfig;
@@ -23,11 +22,6 @@ export interface LiveOptions {
 export interface LiveEnd extends RunEnd {
   readonly traceError: TraceWriteError | undefined;
   readonly traceBytes: number | undefined;
-}
-
-export function packageVersion(): string {
-  const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Monotonic time of this host, in nanoseconds: alike in all its processes. */

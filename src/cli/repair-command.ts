@@ -6,8 +6,8 @@ import type { Output } from './output.js';
 export function repairCommand(input: string, target: string, output: Output): number {
   const report = repairTrace(input, target);
   for (const { position, reason } of report.damages) output.line(`  byte ${position}: ${reason}`);
-  for (const [lane, turns] of Object.entries(report.turnsRecovered)) {
-    output.line(`  lane ${lane}: ${turns} turns recovered`);
+  for (const { topic, turns } of report.turnsRecovered) {
+    output.line(`  lane ${topic}: ${turns} turns recovered`);
   }
   output.line(`${target}: written; ${report.bytesSkipped} bytes of ${input} could not be used`);
   output.result({ input, output: target, ...report });

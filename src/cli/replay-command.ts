@@ -79,6 +79,8 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<Repl
     if (!(error instanceof DivergenceError)) throw error;
     const report = { ...error.report, recordAgain: recordAgain(trace) };
     return result(trace, flags, 'diverged', lanes, span, started, report);
+  } finally {
+    trace.reader.close();
   }
 }
 
