@@ -8,7 +8,7 @@ export {
   record,
   u16Array,
   u32Array,
-  u32DeltaArray,
+  u32Runs,
 } from './hal/contract/arrays.js';
 export {
   bool,

@@ -15,6 +15,8 @@ import { EXIT, explain, UsageError } from './failure.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
 
+const SHOWN_PROBLEMS = 3;
+
 export interface ReplayFlags {
   readonly match: MatchMode;
   readonly program?: string | undefined;
@@ -46,7 +48,7 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<Repl
   const problems = contractProblems(trace, program.contracts);
   if (problems.length > 0) {
     throw new UsageError(
-      `${path}: the contracts have changed since it was recorded: ${problems.join('; ')}. Record it again, or replay it ` +
+      `${path}: the contracts have changed since it was recorded: ${firstOf(problems)}. Record it again, or replay it ` +
         'with the version that recorded it',
     );
   }
@@ -103,6 +105,13 @@ function result(
     divergence,
     warnings: trace.warnings,
   };
+}
+
+/** A few of many, and how many more. */
+function firstOf(problems: readonly string[]): string {
+  const shown = problems.slice(0, SHOWN_PROBLEMS).join('; ');
+  const rest = problems.length - SHOWN_PROBLEMS;
+  return rest > 0 ? `${shown}; and ${rest} more such differences` : shown;
 }
 
 function recordAgain(trace: TraceFile): string {

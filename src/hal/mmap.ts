@@ -1,4 +1,4 @@
-import { byteRanges, bytes, out, u16Array, u32Array, u32DeltaArray } from './contract/arrays.js';
+import { byteRanges, bytes, out, u16Array, u32Array, u32Runs } from './contract/arrays.js';
 import { handle, oneOf, text, u16, u32 } from './contract/codec.js';
 import { call, defineHal, type HalOf, sizeInBytes, syscall } from './contract/define.js';
 import { acquire } from './contract/effects.js';
@@ -57,10 +57,7 @@ export const Mmap = defineHal('mmap', {
   readU16Array: call({ region, offset: sizeInBytes, into: out(u16Array) }, { effect: plainRead() }),
 
   /** Fills `into` with little-endian 32-bit values (page frames: they pack well). `offset` is a multiple of 4. */
-  readU32Array: call(
-    { region, offset: sizeInBytes, into: out(u32DeltaArray) },
-    { effect: plainRead() },
-  ),
+  readU32Array: call({ region, offset: sizeInBytes, into: out(u32Runs) }, { effect: plainRead() }),
 
   /** Writes bytes. A plain write: visible to the guest at the latest with the next release store. */
   write: call({ region, offset: sizeInBytes, data: bytes }, { effect: plainWrite((a) => a.data) }),

@@ -1,6 +1,6 @@
 import type { AnswerLedger } from '../hal/contract/answers.js';
 import type { TurnScope } from '../hal/contract/turn-scope.js';
-import { failureOf } from '../hal/record/turn-encoder.js';
+import { failureOf } from '../hal/record/failure.js';
 import type { Matcher } from '../hal/replay/matcher.js';
 import type { TurnSource } from '../hal/replay/turn-cursor.js';
 import { Reactor, type RunEnd, type TurnHooks } from './reactor.js';

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { TurnSink } from '../hal/record/turn-encoder.js';
-import type { LaneOutcome } from './recording.js';
+import type { LaneOutcome } from './trace-metadata.js';
 
 /**
  * How a child process streams its turns to the process that owns the recording. A frame is a u32 length (of what

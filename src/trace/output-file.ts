@@ -18,6 +18,15 @@ export interface OutputTarget {
 const STALLED_PIPE_MS = 10_000;
 const PIPE_RETRY_MS = 1;
 
+/** Creates a file, or replaces it unless `exclusive`. @throws TraceWriteError */
+export function openOutput(path: string, exclusive: boolean): number {
+  try {
+    return openSync(path, exclusive ? 'wx' : 'w', 0o644);
+  } catch (cause) {
+    throw new TraceWriteError(path, 0, cause);
+  }
+}
+
 /** The file being written: whole writes, a running CRC, and one error at most. */
 export class OutputFile {
   readonly file: string;
@@ -40,11 +49,7 @@ export class OutputFile {
     if (target.path === undefined) throw new TypeError('a trace needs a path or an fd to write to');
     this.file = target.path;
     this.#owned = true;
-    try {
-      this.#fd = openSync(target.path, target.exclusive === true ? 'wx' : 'w', 0o644);
-    } catch (cause) {
-      throw new TraceWriteError(this.file, 0, cause);
-    }
+    this.#fd = openOutput(target.path, target.exclusive === true);
   }
 
   /** Bytes written so far. */

@@ -3,7 +3,8 @@ import { type ContractSummary, incompatibilities, summarize } from '../hal/contr
 import type { TurnSource } from '../hal/replay/turn-cursor.js';
 import { TraceFormatError } from './errors.js';
 import { openTrace, type TraceReader } from './reader.js';
-import { type LaneOutcome, METADATA, type ProgramIdentity } from './recording.js';
+import type { ProgramIdentity } from './recording.js';
+import { type LaneOutcome, METADATA } from './trace-metadata.js';
 
 export interface RecordedLane {
   readonly name: string;

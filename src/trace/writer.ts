@@ -37,7 +37,7 @@ export interface TraceWriterOptions extends OutputTarget {
 const DEFAULT_CHUNK_BYTES = 256 * 1024;
 const MAX_CHUNK_BYTES = 32 * 1024 * 1024;
 /** Half of what the reader accepts for a chunk. */
-const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 
 /**
  * Writes one MCAP file, synchronously. After a write error (`failed`) every call does nothing:

@@ -100,19 +100,23 @@ export function loadZstd(): void {
   load();
 }
 
+/** @throws Error in a process that cannot compress. */
+export function requireWebAssembly(): Wasm {
+  const wasm = (globalThis as { WebAssembly?: Wasm }).WebAssembly;
+  if (wasm !== undefined) return wasm;
+  throw new Error(
+    'zstd needs WebAssembly, which this process lacks (started with --jitless?); ' +
+      'write with compression "none", or pack the trace in another process',
+  );
+}
+
 /**
  * The package loads itself asynchronously at import. Its generated part also takes a synchronous
  * instantiation, which is used here: a recorder cannot wait in the middle of a turn.
  */
 function load(): ZstdModule {
   if (loaded !== undefined) return loaded;
-  const wasm = (globalThis as { WebAssembly?: Wasm }).WebAssembly;
-  if (wasm === undefined) {
-    throw new Error(
-      'zstd needs WebAssembly, which this process lacks (started with --jitless?); ' +
-        'write with compression "none", or pack the trace in another process',
-    );
-  }
+  const wasm = requireWebAssembly();
   const require = createRequire(import.meta.url);
   const factory: ZstdFactory = require('@foxglove/wasm-zstd/dist/wasm-zstd.js');
   const code = readFileSync(require.resolve('@foxglove/wasm-zstd/dist/wasm-zstd.wasm'));

@@ -34,7 +34,7 @@ const BY_NAME: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   bytes: fc.uint8Array({ maxLength: 200 }),
   'u16[]': fc.uint16Array({ maxLength: 80 }),
   'u32[]': fc.uint32Array({ maxLength: 80 }),
-  'u32[] (delta)': fc.oneof(
+  'u32[] (runs)': fc.oneof(
     fc.uint32Array({ maxLength: 80 }),
     fc
       .tuple(u32, fc.nat(80))
@@ -49,12 +49,11 @@ export function valuesOf(codec: Codec<unknown>): fc.Arbitrary<unknown> {
   if (codec.isOptional === true) {
     return fc.option(valuesOf({ ...codec, name, isOptional: false }), { nil: undefined });
   }
-  const { type, values, fields, repeated } = codec.proto;
+  const { type, values, fields } = codec.proto;
   const item =
     type === 'message' ? (fields?.['items'] as { item?: Codec<unknown> })?.item : undefined;
   if (item !== undefined) return fc.array(valuesOf(item), { maxLength: 4 });
-  // A unit may be called as a codec is: "bytes" is both.
-  const known = type === 'uint64' && repeated !== true ? undefined : BY_NAME[name];
+  const known = BY_NAME[name];
   if (known !== undefined) return known;
   if (name.startsWith('milli-')) {
     return fc.integer({ min: -(2 ** 40), max: 2 ** 40 }).map((thousandths) => thousandths / 1000);

@@ -1,169 +1,100 @@
-import type { Codec, Fields, ValuesOf } from './codec.js';
+import type { Codec, Fields, ProtoType, ValuesOf } from './codec.js';
 import { readFields, writeFields } from './fields.js';
+import { countRuns, readRanges, readRuns } from './packed-loops.js';
 import {
-  matchDeltas,
-  matchRanges,
-  rangesProblem,
-  readDeltas,
-  readRanges,
-  writeDeltas,
-  writeRanges,
-} from './packed-loops.js';
+  fillKind,
+  KIND,
+  type Kind,
+  kindProblem,
+  matchesKind,
+  readNumbers,
+  writeKind,
+} from './packed-values.js';
 import { WIRE_LENGTH, WireError, type WireReader, WireWriter } from './wire.js';
 
-function bytesEqual(reader: WireReader, value: Uint8Array): boolean {
-  const length = reader.length();
-  const start = reader.position;
-  reader.position = start + length;
-  if (length !== value.length) return false;
-  const bytes = reader.bytes;
-  for (let index = 0; index < length; index++) {
-    if (bytes[start + index] !== value[index]) return false;
-  }
-  return true;
+/** What a blob or a packed list has beside what its kind says. */
+interface KindOptions<A> {
+  readonly name: string;
+  readonly suffix?: string;
+  readonly proto: ProtoType;
+  read(reader: WireReader): A;
+}
+
+function kindCodec<A extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
+  kind: Kind,
+  options: KindOptions<A>,
+): Codec<A> {
+  return {
+    ...options,
+    kind,
+    wireType: WIRE_LENGTH,
+    check: (value) => kindProblem(kind, value),
+    write: (writer, value) => writeKind(kind, writer, value),
+    matches: (reader, value) => matchesKind(kind, reader, value),
+    fill: (reader, target) => fillKind(kind, reader, target),
+  };
 }
 
 /** Raw bytes. A decoded value is a fresh array at offset 0. */
-export const bytes: Codec<Uint8Array> = {
+export const bytes: Codec<Uint8Array> = kindCodec<Uint8Array>(KIND.bytes, {
   name: 'bytes',
-  wireType: WIRE_LENGTH,
   proto: { type: 'bytes' },
-  check: (value) => (value instanceof Uint8Array ? undefined : 'must be a Uint8Array'),
-  write: (writer, value) => writer.blob(value),
   read: (reader) => reader.blob(),
-  matches: bytesEqual,
-  fill: (reader, target) => {
-    const length = reader.length();
-    expectLength(reader, length, target.length);
-    target.set(reader.bytes.subarray(reader.position, reader.position + length));
-    reader.position += length;
-  },
-};
+});
 
-function expectLength(reader: WireReader, found: number, wanted: number): void {
-  if (found !== wanted) {
-    throw new WireError(`holds ${found} elements for a buffer of ${wanted}`, reader.position);
-  }
-}
-
-/** What a packed list of integers needs to know of its array type. */
-interface PackedShape<A> {
-  readonly name: string;
-  readonly suffix?: string;
-  readonly protoType: 'uint32' | 'sint64';
-  create(length: number): A;
-  check(value: unknown): string | undefined;
-  write(writer: WireWriter, value: A): void;
-  /** Reads up to `end`; returns how many elements it put into `target`, at most `target.length`. */
-  readInto(reader: WireReader, end: number, target: A): number;
-  matches(reader: WireReader, end: number, value: A): boolean;
-  truncate(value: A, length: number): A;
-}
-
-function packed<A extends { readonly length: number }>(shape: PackedShape<A>): Codec<A> {
-  const readAll = (reader: WireReader): A => {
-    const length = reader.length();
-    const end = reader.position + length;
-    // Every element takes a byte or more, so a lying length cannot make this allocation large.
-    const target = shape.create(length);
-    const count = shape.readInto(reader, end, target);
-    if (reader.position !== end) {
-      throw new WireError(`${shape.name} does not end where its length says`, reader.position);
-    }
-    return shape.truncate(target, count);
-  };
-  return {
-    name: shape.name,
-    wireType: WIRE_LENGTH,
-    proto: { type: shape.protoType, repeated: true },
-    ...(shape.suffix === undefined ? {} : { suffix: shape.suffix }),
-    check: shape.check,
-    write: (writer, value) => {
-      // Every element takes a byte or more.
-      const mark = writer.beginLength(value.length);
-      shape.write(writer, value);
-      writer.endLength(mark, value.length);
-    },
-    read: readAll,
-    matches: (reader, value) => {
-      const length = reader.length();
-      const end = reader.position + length;
-      const same = shape.matches(reader, end, value);
-      reader.position = end;
-      return same;
-    },
-    fill: (reader, target) => {
-      const length = reader.length();
-      const end = reader.position + length;
-      const count = shape.readInto(reader, end, target);
-      expectLength(reader, count, target.length);
-      if (reader.position !== end) expectLength(reader, count + 1, target.length);
-    },
-  };
-}
-
-function varintArray<A extends Uint32Array | Uint16Array>(
-  name: string,
+/** Reads a list whose length in elements is not known. */
+function readList<A extends Uint16Array | Uint32Array | Float64Array>(
+  reader: WireReader,
   type: { new (length: number): A },
-): Codec<A> {
-  return packed<A>({
-    name,
-    protoType: 'uint32',
-    create: (length) => new type(length),
-    check: (value) => (value instanceof type ? undefined : `must be a ${type.name}`),
-    write: (writer, value) => {
-      const { length } = value;
-      for (let index = 0; index < length; index++) writer.varint(value[index] as number);
-    },
-    readInto: (reader, end, target) => {
-      let count = 0;
-      while (reader.position < end && count < target.length) target[count++] = reader.varint();
-      return count;
-    },
-    matches: (reader, end, value) => {
-      const { length } = value;
-      for (let index = 0; index < length; index++) {
-        if (reader.position >= end || reader.varint() !== value[index]) return false;
-      }
-      return reader.position === end;
-    },
-    truncate: (value, length) => (length === value.length ? value : (value.slice(0, length) as A)),
-  });
+  readInto: (reader: WireReader, end: number, target: A) => number,
+  capacity?: (reader: WireReader, end: number) => number,
+): A {
+  const length = reader.length();
+  const end = reader.position + length;
+  // Without a capacity every element takes a byte or more: a lying length cannot make this allocation large.
+  const target = new type(capacity?.(reader, end) ?? length);
+  const count = readInto(reader, end, target);
+  if (reader.position !== end) {
+    throw new WireError('a packed list does not end where its length says', reader.position);
+  }
+  return count === target.length ? target : (target.slice(0, count) as A);
 }
 
-export const u16Array: Codec<Uint16Array> = varintArray('u16[]', Uint16Array);
-export const u32Array: Codec<Uint32Array> = varintArray('u32[]', Uint32Array);
+export const u16Array: Codec<Uint16Array> = kindCodec<Uint16Array>(KIND.u16s, {
+  name: 'u16[]',
+  proto: { type: 'uint32', repeated: true },
+  read: (reader) => readList<Uint16Array>(reader, Uint16Array, readNumbers),
+});
 
-/** 32-bit numbers written as differences, for page frames. */
-export const u32DeltaArray: Codec<Uint32Array> = packed<Uint32Array>({
-  name: 'u32[] (delta)',
-  suffix: 'delta',
-  protoType: 'sint64',
-  create: (length) => new Uint32Array(length),
-  check: (value) => (value instanceof Uint32Array ? undefined : 'must be a Uint32Array'),
-  write: writeDeltas,
-  readInto: readDeltas,
-  matches: matchDeltas,
-  truncate: (value, length) => (length === value.length ? value : value.slice(0, length)),
+export const u32Array: Codec<Uint32Array> = kindCodec<Uint32Array>(KIND.u32s, {
+  name: 'u32[]',
+  proto: { type: 'uint32', repeated: true },
+  read: (reader) => readList<Uint32Array>(reader, Uint32Array, readNumbers),
+});
+
+/**
+ * 32-bit numbers of which many follow on the one before: page frames. On the wire they are runs, as pairs [distance of
+ * the first from the end of the run before, how many].
+ */
+export const u32Runs: Codec<Uint32Array> = kindCodec<Uint32Array>(KIND.runs, {
+  name: 'u32[] (runs)',
+  suffix: 'runs',
+  proto: { type: 'sint64', repeated: true },
+  read: (reader) =>
+    readList<Uint32Array>(reader, Uint32Array, readRuns, (from, end) =>
+      from.unpacked(countRuns(from, end)),
+    ),
 });
 
 /**
  * Byte ranges as pairs [start, length, start, length, …] of whole numbers that end below 2^52. On the wire each start is
  * the difference to the end of the range before.
  */
-export const byteRanges: Codec<Float64Array> = packed<Float64Array>({
+export const byteRanges: Codec<Float64Array> = kindCodec<Float64Array>(KIND.ranges, {
   name: 'byte ranges',
   suffix: 'delta',
-  protoType: 'sint64',
-  create: (length) => new Float64Array(length),
-  check: (value) =>
-    value instanceof Float64Array
-      ? rangesProblem(value)
-      : 'must be a Float64Array of [start, length, …]',
-  write: writeRanges,
-  readInto: readRanges,
-  matches: matchRanges,
-  truncate: (value, length) => (length === value.length ? value : value.slice(0, length)),
+  proto: { type: 'sint64', repeated: true },
+  read: (reader) => readList<Float64Array>(reader, Float64Array, readRanges),
 });
 
 /** A buffer of the caller's that the callee fills in whole: no allocation on a hot path. */
@@ -224,7 +155,7 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
   // A wrapper message keeps one field for the list, so that every codec stays one tag and one value.
   const wrapper = record({ items: repeated(item) });
   return {
-    name: `${item.name}[]`,
+    name: `list of ${item.name}`,
     wireType: WIRE_LENGTH,
     proto: wrapper.proto,
     check: (value) => wrapper.check({ items: value }),

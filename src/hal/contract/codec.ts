@@ -1,3 +1,4 @@
+import type { Kind } from './packed-values.js';
 import {
   WIRE_FIXED64,
   WIRE_LENGTH,
@@ -36,7 +37,7 @@ export interface Codec<T> {
   readonly name: string;
   readonly wireType: number;
   readonly proto: ProtoType;
-  /** Appended to the field's name on the wire, so that coded values say so ("_delta"). */
+  /** Appended to the field's name on the wire, so that coded values say so ("_delta", "_runs"). */
   readonly suffix?: string;
   /** True if the value may be undefined; then its field is absent. */
   readonly isOptional?: boolean;
@@ -44,6 +45,8 @@ export interface Codec<T> {
   readonly isOut?: boolean;
   /** Of a plain unsigned integer: its largest value. Hot loops then do without calling the codec. */
   readonly max?: number;
+  /** Of a blob or packed list: what hot loops tell it by, and then do without calling the codec. */
+  readonly kind?: Kind;
   /** What is wrong with a value, or undefined. */
   check(value: unknown): string | undefined;
   /** For codecs that round: what will be read back. A program must see that already when it is recorded. */
@@ -101,7 +104,7 @@ export const u53: Codec<number> = unsigned('u53', Number.MAX_SAFE_INTEGER, { typ
 
 /** A whole number from 0 to 2^53 - 1 with a unit in its type and name. */
 export function quantity<T extends number>(unit: string): Codec<T> {
-  return unsigned<T>(unit, Number.MAX_SAFE_INTEGER, { type: 'uint64' });
+  return unsigned<T>(`u53 (${unit})`, Number.MAX_SAFE_INTEGER, { type: 'uint64' });
 }
 
 /** A small number that names a region, a VM, a timer, … of the kind given. Never an address, fd or pid. */

@@ -1,5 +1,6 @@
 import { type Codec, type Fields, quantity, type ValueOf, type ValuesOf } from './codec.js';
 import type { Effect } from './effects.js';
+import { KIND, type Kind } from './packed-values.js';
 import type { Bytes, GuestAddress, Nanoseconds } from './units.js';
 import { tagOf, WIRE_LENGTH, WIRE_VARINT } from './wire.js';
 
@@ -157,6 +158,8 @@ export interface FieldSpec {
   readonly isOptional: boolean;
   /** The largest value if the codec is a plain unsigned integer, to be written as one varint; else -1. */
   readonly max: number;
+  /** What kind of blob or packed list it is, if its codec says so and it is not optional. */
+  readonly kind: Kind;
 }
 
 /** A declared piece of hardware: the type's source and the trace's schema. */
@@ -212,6 +215,7 @@ function fieldSpec(name: string, codec: Codec<unknown>, number: number): FieldSp
     isOut: codec.isOut === true,
     isOptional,
     max: isOptional ? -1 : (codec.max ?? -1),
+    kind: isOptional ? KIND.other : (codec.kind ?? KIND.other),
   };
 }
 

@@ -1,86 +1,118 @@
-import type { WireReader, WireWriter } from './wire.js';
+import { WireError, type WireReader, type WireWriter, writeVarint } from './wire.js';
 
 /*
- * The loops over packed integers. What is common is done on the bytes: of a balloon's page frames most follow on the one
- * before, and so take one byte each.
+ * The loops over packed integers. A balloon's page frames mostly follow on one another, so they are kept as runs; a run
+ * and a byte range are the same pair on the wire: the distance from the end of the one before, and the length.
  */
 
-/** A difference of 1, zigzag coded. */
-const ONE_MORE = 2;
+/** Zigzag varints of numbers below 2^53 take 8 bytes at most. */
+const PAIR_BYTES = 16;
 // The difference of two is signed, and zigzag takes one of the 53 bits for that.
 const RANGE_LIMIT = 2 ** 52;
+const U32_MAX = 0xffffffff;
 
-/** Writes each value as its difference to the one before. */
-export function writeDeltas(writer: WireWriter, value: Uint32Array): void {
+/** Writes runs of values that grow by one as pairs [distance, length, …]. */
+export function writeRuns(writer: WireWriter, value: Uint32Array): void {
   const { length } = value;
-  writer.reserve(length * 5 + 10);
-  const { bytes } = writer;
-  let at = writer.position;
-  let previous = 0;
+  let end = 0;
   let index = 0;
   while (index < length) {
-    const current = value[index++] as number;
-    writer.position = at;
-    writer.zigzag(current - previous);
-    at = writer.position;
-    // In 32 bits, which is three times as fast; 0 does not follow on the largest frame.
-    let next = (current + 1) | 0;
-    while (index < length && ((value[index] as number) | 0) === next && next !== 0) {
-      bytes[at++] = ONE_MORE;
+    const first = value[index] as number;
+    // In 32 bits, which is much faster. 0 does not follow on the largest number: the run ends there at the latest.
+    const stop = Math.min(length, index + U32_MAX + 1 - first);
+    let next = first | 0;
+    const start = index;
+    do {
       next = (next + 1) | 0;
       index++;
-    }
-    previous = value[index - 1] as number;
+    } while (index < stop && ((value[index] as number) | 0) === next);
+    const count = index - start;
+    writer.reserve(PAIR_BYTES);
+    writer.position = writePair(writer.bytes, writer.position, first - end, count);
+    end = first + count;
   }
-  writer.position = at;
 }
 
-/** Reads differences up to `end` into `target`; returns how many there were room for. */
-export function readDeltas(reader: WireReader, end: number, target: Uint32Array): number {
-  const { bytes } = reader;
+/** Reads runs up to `end` into `target`; returns how many values they hold, also those there was no room for. */
+export function readRuns(reader: WireReader, end: number, target: Uint32Array): number {
   const { length } = target;
   let count = 0;
   let previous = 0;
-  while (reader.position < end && count < length) {
-    previous += reader.zigzag();
-    target[count++] = previous;
-    let at = reader.position;
-    let next = (previous + 1) | 0;
-    const before = count;
-    while (at < end && count < length && bytes[at] === ONE_MORE) {
-      target[count++] = next;
+  while (reader.position < end) {
+    const first = previous + reader.zigzag();
+    const size = reader.zigzag();
+    checkRun(reader, first, size);
+    const stop = Math.min(count + size, length);
+    let next = first | 0;
+    for (let index = count; index < stop; index++) {
+      target[index] = next;
       next = (next + 1) | 0;
-      at++;
     }
-    previous += count - before;
-    reader.position = at;
+    count += size;
+    previous = first + size;
   }
   return count;
 }
 
-/** Compares differences up to `end` with `value`. */
-export function matchDeltas(reader: WireReader, end: number, value: Uint32Array): boolean {
-  const { length } = value;
+/** How many values the runs up to `end` hold; leaves the reader where it is. */
+export function countRuns(reader: WireReader, end: number): number {
+  const mark = reader.position;
+  let count = 0;
   let previous = 0;
-  for (let index = 0; index < length; index++) {
-    if (reader.position >= end) return false;
-    previous += reader.zigzag();
-    if (previous !== value[index]) return false;
+  while (reader.position < end) {
+    const first = previous + reader.zigzag();
+    const size = reader.zigzag();
+    checkRun(reader, first, size);
+    count += size;
+    previous = first + size;
   }
-  return reader.position === end;
+  reader.position = mark;
+  return count;
 }
 
-/** Writes pairs [start, length, …], each start as its difference to the end of the range before. */
+function checkRun(reader: WireReader, first: number, size: number): void {
+  if (size < 1 || first < 0 || first + size - 1 > U32_MAX) {
+    throw new WireError(`a run of ${size} numbers from ${first} is none of u32`, reader.position);
+  }
+}
+
+/** Compares runs up to `end` with `value`. */
+export function matchRuns(reader: WireReader, end: number, value: Uint32Array): boolean {
+  const { length } = value;
+  let index = 0;
+  let previous = 0;
+  while (reader.position < end) {
+    const first = previous + reader.zigzag();
+    const size = reader.zigzag();
+    if (size < 1 || size > length - index) return false;
+    for (let next = first; next < first + size; next++) {
+      if (value[index++] !== next) return false;
+    }
+    previous = first + size;
+  }
+  return index === length;
+}
+
+/** Writes pairs [start, length, …], each start as its distance from the end of the range before. */
 export function writeRanges(writer: WireWriter, value: Float64Array): void {
   const { length } = value;
+  writer.reserve((length / 2) * PAIR_BYTES);
+  const { bytes } = writer;
+  let at = writer.position;
   let end = 0;
   for (let index = 0; index < length; index += 2) {
     const start = value[index] as number;
     const size = value[index + 1] as number;
-    writer.zigzag(start - end);
-    writer.zigzag(size);
+    at = writePair(bytes, at, start - end, size);
     end = start + size;
   }
+  writer.position = at;
+}
+
+/** Both numbers zigzag coded; the room is there. */
+function writePair(bytes: Uint8Array, at: number, distance: number, size: number): number {
+  const coded = distance < 0 ? -distance * 2 - 1 : distance * 2;
+  return writeVarint(bytes, writeVarint(bytes, at, coded), size * 2);
 }
 
 /** Reads pairs up to `end` into `target`; returns how many numbers there were room for. */

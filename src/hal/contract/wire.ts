@@ -4,9 +4,14 @@
  * costs ten times a Number one.
  */
 const TWO_32 = 4294967296;
+const TWO_28 = 268435456;
+/** The most values that the packed lists of one message may unfold to: 64 MiB of them. */
+const MOST_UNPACKED = 2 ** 24;
 
 /** The longest text whose length takes one byte. */
 const SHORT_TEXT = 127;
+/** Up to so many bytes, a loop is quicker than a call of `set`. */
+export const SHORT_COPY = 48;
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -32,19 +37,7 @@ export class WireWriter {
   /** An unsigned integer below 2^53. */
   varint(value: number): void {
     if (this.position + 10 > this.bytes.length) this.reserve(10);
-    const bytes = this.bytes;
-    let at = this.position;
-    let rest = value;
-    while (rest > 0x7fffffff) {
-      bytes[at++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    while (rest > 127) {
-      bytes[at++] = (rest & 127) | 128;
-      rest >>>= 7;
-    }
-    bytes[at++] = rest;
-    this.position = at;
+    this.position = writeVarint(this.bytes, this.position, value);
   }
 
   /** A tag and an unsigned integer below 2^53. */
@@ -84,9 +77,15 @@ export class WireWriter {
   }
 
   raw(data: Uint8Array): void {
-    this.reserve(data.length);
-    this.bytes.set(data, this.position);
-    this.position += data.length;
+    const { length } = data;
+    this.reserve(length);
+    const { bytes, position } = this;
+    if (length <= SHORT_COPY) {
+      for (let index = 0; index < length; index++) bytes[position + index] = data[index] as number;
+    } else {
+      bytes.set(data, position);
+    }
+    this.position = position + length;
   }
 
   /** Length and bytes. */
@@ -117,35 +116,50 @@ export class WireWriter {
   }
 
   /**
-   * Leaves room for a length that `endLength` fills in; give it the mark returned, and the same `atLeast`.
+   * Leaves room for a length that `endLength` fills in; give it the mark returned, and the same expectation.
    *
-   * @param atLeast what the length will be or exceed: then less has to be moved at the end.
+   * @param expected what the length may be: if it takes as many bytes as the true one, nothing has to be moved.
    */
-  beginLength(atLeast = 0): number {
+  beginLength(expected = 0): number {
     const mark = this.position;
-    const room = varintSize(atLeast);
+    const room = varintSize(expected);
     this.reserve(room);
     this.position = mark + room;
     return mark;
   }
 
-  endLength(mark: number, atLeast = 0): void {
-    const room = varintSize(atLeast);
+  endLength(mark: number, expected = 0): void {
+    const room = varintSize(expected);
     const length = this.position - mark - room;
-    if (length < 128) {
-      this.bytes[mark] = length;
-      return;
-    }
     const extra = varintSize(length) - room;
-    if (extra > 0) {
-      this.reserve(extra);
+    if (extra !== 0) {
+      this.reserve(Math.max(extra, 0));
       this.bytes.copyWithin(mark + room + extra, mark + room, this.position);
     }
-    const end = this.position + extra;
-    this.position = mark;
-    this.varint(length);
-    this.position = end;
+    writeVarint(this.bytes, mark, length);
+    this.position += extra;
   }
+}
+
+/** Writes an unsigned integer below 2^53 where there is room for it, and returns where it ends. */
+export function writeVarint(bytes: Uint8Array, start: number, value: number): number {
+  let at = start;
+  let rest = value | 0;
+  if (rest !== value || rest < 0) {
+    const high = Math.floor(value / TWO_28);
+    rest = (value - high * TWO_28) | 0;
+    bytes[at++] = (rest & 127) | 128;
+    bytes[at++] = ((rest >>> 7) & 127) | 128;
+    bytes[at++] = ((rest >>> 14) & 127) | 128;
+    bytes[at++] = (rest >>> 21) | 128;
+    rest = high | 0;
+  }
+  while (rest > 127) {
+    bytes[at++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  bytes[at++] = rest;
+  return at;
 }
 
 /** How many bytes `varint(value)` takes. */
@@ -175,6 +189,7 @@ export class WireReader {
   bytes: Uint8Array;
   position: number;
   end: number;
+  private unpackedSoFar = 0;
 
   constructor(bytes: Uint8Array = new Uint8Array(0), start = 0, end = bytes.length) {
     this.bytes = bytes;
@@ -186,6 +201,19 @@ export class WireReader {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
+    this.unpackedSoFar = 0;
+  }
+
+  /** Counts values of packed lists that take less than a byte each, so that a small message cannot fill the memory. */
+  unpacked(count: number): number {
+    this.unpackedSoFar += count;
+    if (this.unpackedSoFar > MOST_UNPACKED) {
+      throw new WireError(
+        `packed lists unfold to more than ${MOST_UNPACKED} values`,
+        this.position,
+      );
+    }
+    return count;
   }
 
   varint(): number {
@@ -226,7 +254,7 @@ export class WireReader {
   private longVarint(low: number, start: number): number {
     let at = start;
     let value = low;
-    let scale = 268435456;
+    let scale = TWO_28;
     for (let count = 0; count < 6; count++) {
       if (at >= this.end) throw new WireError('a varint runs past its message', this.position);
       const byte = this.bytes[at++] ?? 0;
@@ -243,6 +271,8 @@ export class WireReader {
 
   zigzag(): number {
     const coded = this.varint();
+    // In 32 bits where that is enough: the remainder of a double is slow.
+    if (coded <= 0x7fffffff) return (coded >>> 1) ^ -(coded & 1);
     return coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
   }
 

@@ -1,5 +1,6 @@
 import type { EventSpec } from '../contract/define.js';
-import { failureOf, type TurnEncoder } from './turn-encoder.js';
+import { failureOf } from './failure.js';
+import type { TurnEncoder } from './turn-encoder.js';
 
 /** Lets the reactor drive an encoder. */
 export function recordingHooks(encoder: TurnEncoder) {

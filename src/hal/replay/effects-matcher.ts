@@ -2,7 +2,7 @@ import type { CallSpec } from '../contract/define.js';
 import { argumentProblem, invalidArgument, type Method } from '../contract/derive.js';
 import type { ReadEffect, ReleaseEffect, WriteEffect } from '../contract/effects.js';
 import type { TurnSchema } from '../contract/schema.js';
-import type { Failure } from '../record/turn-encoder.js';
+import type { Failure } from '../record/failure.js';
 import {
   describeFence,
   effectProblem,

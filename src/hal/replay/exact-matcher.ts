@@ -1,8 +1,9 @@
 import type { CallSpec, FieldSpec } from '../contract/define.js';
 import { argumentProblem, invalidArgument, type Method } from '../contract/derive.js';
+import { fillKind, KIND, matchesKind } from '../contract/packed-values.js';
 import { CALL_ERROR_FIELD, type TurnSchema } from '../contract/schema.js';
 import { tagOf, WIRE_LENGTH, WireError, type WireReader } from '../contract/wire.js';
-import type { Failure } from '../record/turn-encoder.js';
+import type { Failure } from '../record/failure.js';
 import type { Matcher } from './matcher.js';
 import { CALL_TAG, FAILURE_TAG, TurnCursor } from './turn-cursor.js';
 import { errorOf, readFailure } from './turn-decoder.js';
@@ -82,7 +83,9 @@ export class ExactMatcher implements Matcher {
       for (let index = 0; index < outs.length; index++) {
         const field = outs[index] as FieldSpec;
         if (reader.varint() !== field.tag) throw falseLength(reader, spec);
-        field.codec.fill?.(reader, args[field.name]);
+        const { kind } = field;
+        if (kind === KIND.other) field.codec.fill?.(reader, args[field.name]);
+        else fillKind(kind, reader, args[field.name] as Uint8Array);
       }
       if (reader.position !== callEnd) throw falseLength(reader, spec);
       return result;
@@ -115,7 +118,10 @@ function argumentsMatch(
       if (reader.varint() !== value) return false;
     } else if (field.isOut) {
       if (reader.varint() !== (value as { length: number }).length) return false;
-    } else if (!field.codec.matches(reader, value)) return false;
+    } else if (field.kind === KIND.other) {
+      if (!field.codec.matches(reader, value)) return false;
+    } else if (!(ArrayBuffer.isView(value) && matchesKind(field.kind, reader, value as Uint8Array)))
+      return false;
   }
   return true;
 }

@@ -1,6 +1,6 @@
 import type { CallSpec } from '../contract/define.js';
 import type { Method } from '../contract/derive.js';
-import type { Failure } from '../record/turn-encoder.js';
+import type { Failure } from '../record/failure.js';
 import type { TurnCursor } from './turn-cursor.js';
 
 export type MatchMode = 'exact' | 'effects';

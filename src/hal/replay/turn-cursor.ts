@@ -1,7 +1,7 @@
 import type { CallSpec } from '../contract/define.js';
 import { TURN, type TurnSchema } from '../contract/schema.js';
 import { tagOf, WIRE_LENGTH, WIRE_VARINT, WireError, WireReader } from '../contract/wire.js';
-import type { Failure } from '../record/turn-encoder.js';
+import type { Failure } from '../record/failure.js';
 import {
   callerStack,
   DivergenceError,

@@ -3,7 +3,7 @@ import { HalError, type HalErrorCode } from '../contract/errors.js';
 import { defaultOf } from '../contract/fields.js';
 import { CALL_ERROR_FIELD, TURN, type TurnSchema } from '../contract/schema.js';
 import { WIRE_VARINT, WireError, WireReader } from '../contract/wire.js';
-import { type Failure, HANDLER_THREW } from '../record/turn-encoder.js';
+import { type Failure, HANDLER_THREW } from '../record/failure.js';
 
 export type Values = Readonly<Record<string, unknown>>;
 

@@ -8,7 +8,7 @@ import {
   record,
   u16Array,
   u32Array,
-  u32DeltaArray,
+  u32Runs,
 } from '../../../src/hal/contract/arrays.js';
 import {
   bool,
@@ -49,7 +49,7 @@ const CODECS = [
   bytes,
   u16Array,
   u32Array,
-  u32DeltaArray,
+  u32Runs,
   byteRanges,
   handle('region'),
   quantity('bytes'),
@@ -60,7 +60,7 @@ const CODECS = [
   list(text),
   list(row),
   list(i32),
-  record({ inner: row, rows: list(row), data: bytes, frames: u32DeltaArray }),
+  record({ inner: row, rows: list(row), data: bytes, frames: u32Runs }),
 ] as Codec<unknown>[];
 
 function encoded(codec: Codec<unknown>, value: unknown): WireReader {
@@ -70,7 +70,6 @@ function encoded(codec: Codec<unknown>, value: unknown): WireReader {
 }
 
 CODECS.forEach((codec, position) => {
-  // Names alone are not unique: "u32[]" is a packed array and a list.
   test(`${position} ${codec.name}: values pass the check, come back, and match themselves only`, (t) => {
     fc.assert(
       fc.property(valuesOf(codec), valuesOf(codec), (value, other) => {
@@ -94,7 +93,7 @@ function bytesOf(codec: Codec<unknown>, value: unknown): Uint8Array {
   return data.subarray(0, end);
 }
 
-for (const codec of [bytes, u16Array, u32Array, u32DeltaArray] as Codec<{
+for (const codec of [bytes, u16Array, u32Array, u32Runs] as Codec<{
   length: number;
   at(i: number): unknown;
 }>[]) {
@@ -148,7 +147,7 @@ test('checks name what is wrong', (t) => {
     [bytes, 'x'],
     [u16Array, new Uint32Array(1)],
     [u32Array, [1]],
-    [u32DeltaArray, new Uint16Array(1)],
+    [u32Runs, new Uint16Array(1)],
     [byteRanges, new Float64Array(1)],
     [byteRanges, new Float64Array([-1, 0])],
     [byteRanges, new Float64Array([0.5, 1])],

@@ -111,7 +111,8 @@ function jsonOf(codec: Codec<unknown>, wireName: string, value: unknown): unknow
   if (codec.suffix === 'milli') return String(Math.round((value as number) * 1000));
   if (repeated === true) {
     const numbers = Array.from(value as ArrayLike<number>);
-    return codec.suffix === 'delta' ? deltas(codec, numbers) : numbers;
+    if (codec.suffix === 'runs') return pairs(runs(numbers));
+    return codec.suffix === 'delta' ? pairs(numbers) : numbers;
   }
   if (type === 'bytes') return Buffer.from(value as Uint8Array).toString('base64');
   if (type === 'enum') {
@@ -125,14 +126,26 @@ function jsonOf(codec: Codec<unknown>, wireName: string, value: unknown): unknow
   return value;
 }
 
-function deltas(codec: Codec<unknown>, numbers: readonly number[]): string[] {
-  let previous = 0;
-  return numbers.map((number, index) => {
-    const difference =
-      codec.name.includes('ranges') && index % 2 === 1 ? number : number - previous;
-    previous = codec.name.includes('ranges') && index % 2 === 1 ? previous + number : number;
-    return String(difference);
+/** Pairs [start, length, …], each start as its distance from the end of the one before. */
+function pairs(ranges: readonly number[]): string[] {
+  let end = 0;
+  return ranges.map((number, index) => {
+    const isLength = index % 2 === 1;
+    const shown = isLength ? number : number - end;
+    end = isLength ? end + number : number;
+    return String(shown);
   });
+}
+
+/** Numbers that grow by one, joined: [first, count, …]. */
+function runs(numbers: readonly number[]): number[] {
+  const found: number[] = [];
+  numbers.forEach((number, index) => {
+    if (index > 0 && number === (numbers[index - 1] as number) + 1)
+      found.push((found.pop() ?? 0) + 1);
+    else found.push(number, 1);
+  });
+  return found;
 }
 
 function expectedFields({ spec, args, results, error }: RandomCall): Record<string, unknown> {

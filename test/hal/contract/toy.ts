@@ -5,7 +5,7 @@ import {
   out,
   record,
   u32Array,
-  u32DeltaArray,
+  u32Runs,
 } from '../../../src/hal/contract/arrays.js';
 import {
   bool,
@@ -31,7 +31,7 @@ export const Toy = defineHal('toy', {
     { name: text },
     { returns: { low: i32, high: u64, level: oneOf('on', 'half-on') } },
   ),
-  fill: call({ at: u32, into: out(bytes), frames: out(u32DeltaArray) }, { returns: bool }),
+  fill: call({ at: u32, into: out(bytes), frames: out(u32Runs) }, { returns: bool }),
   maybe: call(
     { first: optional(u32), label: optional(text), third: optional(bytes) },
     { returns: { count: optional(u32), reply: optional(text) } },

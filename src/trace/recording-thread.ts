@@ -1,0 +1,197 @@
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
+import { TraceWriteError } from './errors.js';
+import {
+  BELL,
+  type OpenTrace,
+  STATUS,
+  THREAD,
+  type ThreadData,
+  type TraceCommand,
+  type TraceFailed,
+  WRITTEN_BYTES_AT,
+} from './thread-protocol.js';
+import { METADATA } from './trace-metadata.js';
+import { FRAME, RingConsumer } from './trace-ring.js';
+import { TraceWriter } from './writer.js';
+
+/*
+ * The thread that compresses traces and writes them. It is a module of its own because a worker starts with one; all it
+ * does is synchronous.
+ */
+
+/** Well under the 100 ms that a killed recorder may lose. */
+const FLUSH_MS = 40;
+/** How long the thread waits for more while something is not yet in the file. */
+const NAP_MS = 8;
+const decoder = new TextDecoder();
+
+interface Lane {
+  turns: number;
+  /** CRC-32 over all turns of the lane, in order. */
+  hash: number;
+}
+
+/** One trace being written. */
+class Trace {
+  readonly #port: MessagePort;
+  readonly #id: number;
+  readonly #ring: RingConsumer;
+  readonly #status: Int32Array;
+  readonly #writtenBytes: Float64Array;
+  readonly #writer: TraceWriter;
+  readonly #lanes: Lane[] = [];
+
+  constructor(port: MessagePort, { id, fd, path, library, ring, status }: OpenTrace) {
+    this.#port = port;
+    this.#id = id;
+    this.#ring = new RingConsumer(ring);
+    this.#status = new Int32Array(status);
+    this.#writtenBytes = new Float64Array(status, WRITTEN_BYTES_AT, 1);
+    this.#writer = new TraceWriter({
+      fd,
+      path,
+      library,
+      compression: 'zstd',
+      onError: (error) => this.#fail(error),
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#status[STATUS.closed] === 1;
+  }
+
+  /** True if something waits to be put into the file. */
+  get isPending(): boolean {
+    return !this.isClosed && this.#writer.pendingSinceMs !== undefined;
+  }
+
+  /** Takes all frames there are. @returns false if there were none. */
+  drain(): boolean {
+    const ring = this.#ring;
+    if (this.isClosed || !ring.next()) return false;
+    do {
+      try {
+        this.#frame();
+      } catch (error) {
+        this.#fail(error);
+      }
+      ring.release();
+    } while (!this.isClosed && ring.next());
+    return true;
+  }
+
+  /** Puts what has waited long enough into the file. */
+  flushOld(): void {
+    if (this.isClosed) return;
+    this.#writer.maybeFlush(performance.now(), FLUSH_MS);
+    this.#writtenBytes[0] = this.#writer.writtenBytes;
+  }
+
+  #frame(): void {
+    const { kind, channel, sequence, timeNs, bytes, start, end } = this.#ring;
+    if (kind === FRAME.command) {
+      this.#command(JSON.parse(decoder.decode(bytes.slice(start, end))) as TraceCommand);
+      return;
+    }
+    const lane = this.#lanes[channel] as Lane;
+    lane.turns++;
+    lane.hash = crc32(bytes.subarray(start, end), lane.hash);
+    this.#writer.writeMessage(channel, sequence, timeNs, bytes, start, end);
+    this.#writer.maybeFlush(performance.now(), FLUSH_MS);
+  }
+
+  #command(command: TraceCommand): void {
+    const writer = this.#writer;
+    switch (command.op) {
+      case 'schema':
+        writer.addSchema(command.name, command.encoding, Buffer.from(command.data, 'base64'));
+        return;
+      case 'channel':
+        this.#lanes[writer.addChannel(command.topic, command.schema, 'protobuf')] = {
+          turns: 0,
+          hash: 0,
+        };
+        return;
+      case 'metadata':
+        writer.writeMetadata(command.name, command.entries);
+        return;
+      case 'end-lane':
+        this.#endLane(command);
+        return;
+      case 'flush':
+        writer.flush();
+        return;
+      case 'close':
+        this.#close();
+    }
+  }
+
+  #endLane({ channel, lane, outcome, detail }: TraceCommand & { op: 'end-lane' }): void {
+    const { turns, hash } = this.#lanes[channel] as Lane;
+    this.#writer.writeMetadata(METADATA.lane, {
+      lane,
+      outcome,
+      detail,
+      turns: String(turns),
+      crc32: hash.toString(16).padStart(8, '0'),
+    });
+  }
+
+  #close(): void {
+    try {
+      this.#writer.close();
+    } finally {
+      this.#writtenBytes[0] = this.#writer.writtenBytes;
+      Atomics.store(this.#status, STATUS.closed, 1);
+      Atomics.notify(this.#status, STATUS.closed);
+    }
+  }
+
+  /** Says once what went wrong; the frames that still come are dropped by the writer. */
+  #fail(error: unknown): void {
+    if (Atomics.load(this.#status, STATUS.failed) === 1) return;
+    const known = error instanceof TraceWriteError;
+    const failed: TraceFailed = {
+      id: this.#id,
+      errno: known ? error.errno : String(error),
+      syscall: known ? error.syscall : 'encode',
+      position: known ? error.position : this.#writer.writtenBytes,
+    };
+    this.#port.postMessage(failed);
+    Atomics.store(this.#status, STATUS.failed, 1);
+  }
+}
+
+/** Serves for ever: the thread ends with the process. */
+function serve({ port, bell: memory }: ThreadData): void {
+  const bell = new Int32Array(memory);
+  Atomics.store(bell, BELL.started, 1);
+  Atomics.notify(bell, BELL.started);
+  let traces: Trace[] = [];
+  const look = (): boolean => {
+    let found = false;
+    for (let message = receiveMessageOnPort(port); message !== undefined; ) {
+      traces.push(new Trace(port, message.message as OpenTrace));
+      found = true;
+      message = receiveMessageOnPort(port);
+    }
+    for (const trace of traces) found = trace.drain() || found;
+    return found;
+  };
+  for (;;) {
+    while (look());
+    for (const trace of traces) trace.flushOld();
+    traces = traces.filter((trace) => !trace.isClosed);
+    const isPending = traces.some((trace) => trace.isPending);
+    Atomics.store(bell, BELL.state, isPending ? THREAD.naps : THREAD.sleeps);
+    // What came before the state was set did not wake the thread.
+    if (!look()) {
+      const state = isPending ? THREAD.naps : THREAD.sleeps;
+      Atomics.wait(bell, BELL.state, state, isPending ? NAP_MS : Number.POSITIVE_INFINITY);
+    }
+    Atomics.store(bell, BELL.state, THREAD.awake);
+  }
+}
+
+serve(workerData as ThreadData);
