@@ -64,6 +64,10 @@ class LaneSink implements TurnSink {
     this.hash = crc32(bytes.subarray(0, end), this.hash);
     this.recording.write(this.channel, number, timeNs, bytes, end);
   }
+
+  waited(): void {
+    this.recording.flushIfDue();
+  }
 }
 
 /** A trace that is being written: one file, a lane for each process incarnation. */
@@ -135,6 +139,11 @@ export class Recording {
     else if (this.timer === undefined) {
       this.timer = setTimeout(() => this.flush(), FLUSH_MS);
     }
+  }
+
+  /** Within a turn of many calls no timer runs: the turns before it must not wait for its end. */
+  flushIfDue(): void {
+    if (this.timer !== undefined && performance.now() - this.lastFlushMs >= FLUSH_MS) this.flush();
   }
 
   /** Puts all that was written so far into the file. */

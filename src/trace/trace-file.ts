@@ -2,6 +2,7 @@ import type { HalContract } from '../hal/contract/define.js';
 import { type ContractSummary, incompatibilities, summarize } from '../hal/contract/schema.js';
 import type { TurnSource } from '../hal/replay/turn-cursor.js';
 import { TraceFormatError } from './errors.js';
+import { HALYARD_PROFILE } from './mcap-records.js';
 import { openTrace, type TraceReader } from './reader.js';
 import { type LaneOutcome, METADATA, type ProgramIdentity } from './recording.js';
 
@@ -41,11 +42,16 @@ export function openTraceFile(path: string): TraceFile {
   const reader = openTrace(path);
   const records = reader.info.metadata;
   const foreign = (reason: string) => new TraceFormatError('TRACE_FOREIGN', path, 0, reason);
+  const without = (name: string) => {
+    if (reader.info.profile !== HALYARD_PROFILE) {
+      return foreign(`valid MCAP, but without "${name}": it is no recording made by halyard`);
+    }
+    const reason = `it holds no "${name}": the recording broke off before it had begun`;
+    return new TraceFormatError('TRACE_TRUNCATED', path, 0, reason);
+  };
   const one = (name: string): Readonly<Record<string, string>> => {
     const record = records.find((candidate) => candidate.name === name);
-    if (record === undefined) {
-      throw foreign(`valid MCAP, but without "${name}": it is no recording made by halyard`);
-    }
+    if (record === undefined) throw without(name);
     return Object.fromEntries(record.entries);
   };
   const run = one(METADATA.run);

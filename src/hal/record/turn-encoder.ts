@@ -15,6 +15,8 @@ const ERROR_TAG = tagOf(CALL_ERROR_FIELD, WIRE_LENGTH);
 /** Gets each turn, encoded, when it ends. The bytes are only valid during the call. */
 export interface TurnSink {
   turn(number: number, timeNs: number, bytes: Uint8Array, end: number): void;
+  /** A call of the turn under way went to the system and may have taken its time: what was kept back can be due. */
+  waited?(): void;
 }
 
 /** How a turn or a call failed, as the trace keeps it. */
@@ -120,6 +122,9 @@ export class TurnEncoder {
     const { args: argSpecs, outs, returnsOne } = spec;
     const results = spec.results;
     const only = returnsOne ? results[0] : undefined;
+    const { sink } = this;
+    const mayWait =
+      sink.waited !== undefined && (spec.definition.options.syscalls ?? []).length > 0;
     // Calls of one kind are mostly alike, also in how many bytes their lengths take.
     let room = 1;
     return (args) => {
@@ -143,6 +148,7 @@ export class TurnEncoder {
         writer.varint(ERROR_TAG);
         writeFailure(writer, failureOf(error));
         room = endCall(writer, outer, mark, room);
+        if (mayWait) sink.waited?.();
         throw error;
       }
       if (only !== undefined) writeOne(writer, only, result);
@@ -153,6 +159,7 @@ export class TurnEncoder {
         field.codec.write(writer, args[field.name]);
       }
       room = endCall(writer, outer, mark, room);
+      if (mayWait) sink.waited?.();
       return result;
     };
   }
