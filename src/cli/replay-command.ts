@@ -61,10 +61,6 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
         'with the version that recorded it',
     );
   }
-  if (trace.lanes.length === 0) {
-    const reason = 'it holds no lane: the recording broke off before its first turn';
-    throw new TraceFormatError('TRACE_TRUNCATED', path, 0, reason);
-  }
   const config = program.parseConfig(trace.program.config);
   const started = performance.now();
   const lanes: LaneResult[] = [];
@@ -89,6 +85,10 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
       const report = { ...error.report, recordAgain: recordAgain(trace) };
       return result(trace, flags, 'diverged', lanes, span, started, report);
     }
+  }
+  if (lanes.every(({ turns }) => turns === 0)) {
+    const reason = 'it holds no turn: the recording broke off before the first';
+    throw new TraceFormatError('TRACE_TRUNCATED', path, 0, reason);
   }
   return result(trace, flags, 'identical', lanes, span, started, undefined);
 }
