@@ -2,6 +2,7 @@ import { TurnSchema } from '../hal/contract/schema.js';
 import { formatCall, formatEvent } from '../hal/replay/format.js';
 import { type DecodedTurn, decodeTurn } from '../hal/replay/turn-decoder.js';
 import {
+  damagedTurn,
   laneSource,
   openTraceFile,
   type RecordedLane,
@@ -51,7 +52,12 @@ function findTurn(
   const source = laneSource(trace, lane);
   let count = 0;
   while (source.next()) {
-    if (count++ === number) return decodeTurn(schema, source.buffer, source.start, source.end);
+    if (count++ !== number) continue;
+    try {
+      return decodeTurn(schema, source.buffer, source.start, source.end);
+    } catch (error) {
+      throw damagedTurn(trace, lane, source, error);
+    }
   }
   throw new UsageError(
     `lane ${lane.name} of ${trace.path} has the turns 0 to ${count - 1}, not ${number}`,

@@ -58,9 +58,7 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
     library: `halyard ${packageVersion()}`,
     machine: { guest: config.guestArchitecture, kernel: release(), page: '4096' },
     onError: (error) => {
-      warn(
-        `${error.message}. The recording ends here; the VM ${onTraceError === 'stop' ? 'stops' : 'goes on'}`,
-      );
+      warn(`${error.message}; the VM ${onTraceError === 'stop' ? 'stops' : 'goes on'}`);
       if (onTraceError === 'stop') stop();
     },
   });

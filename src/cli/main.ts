@@ -209,8 +209,18 @@ halyard
     }),
   );
 
+/** Nobody reads on (`halyard run | head`): that must not end a VM, nor cut its recording. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
 /** Runs the command line. Sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
+  outliveReaders();
   try {
     await halyard.parseAsync(argv);
     process.exitCode = exitCode;

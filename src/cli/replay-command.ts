@@ -5,8 +5,10 @@ import {
 } from '../hal/replay/divergence.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
 import { replayLane } from '../run.js';
+import { TraceFormatError } from '../trace/errors.js';
 import {
   contractProblems,
+  damagedTurn,
   laneSource,
   openTraceFile,
   type TraceFile,
@@ -44,6 +46,15 @@ export interface ReplayResult {
 /** Replays every lane of a trace. A divergence is a result; a damaged file is an error. */
 export async function replayFile(path: string, flags: ReplayFlags): Promise<ReplayResult> {
   const trace = openTraceFile(path);
+  try {
+    return await replayTrace(trace, flags);
+  } finally {
+    trace.reader.close();
+  }
+}
+
+async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<ReplayResult> {
+  const { path } = trace;
   const program = await findProgram(trace.program, flags.program);
   const problems = contractProblems(trace, program.contracts);
   if (problems.length > 0) {
@@ -56,9 +67,9 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<Repl
   const started = performance.now();
   const lanes: LaneResult[] = [];
   const span = { first: Number.POSITIVE_INFINITY, last: 0 };
-  try {
-    for (const lane of trace.lanes) {
-      const source = laneSource(trace, lane);
+  for (const lane of trace.lanes) {
+    const source = laneSource(trace, lane);
+    try {
       const end = replayLane(program, lane.name, config, source, {
         match: flags.match,
         complete: lane.outcome === 'stopped',
@@ -69,21 +80,19 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<Repl
           },
         },
       });
-      lanes.push({
-        lane: lane.name,
-        turns: end.turns,
-        calls: end.calls,
-        outcome: lane.outcome ?? 'broken off',
-      });
+      const outcome = lane.outcome ?? 'broken off';
+      lanes.push({ lane: lane.name, turns: end.turns, calls: end.calls, outcome });
+    } catch (error) {
+      if (!(error instanceof DivergenceError)) throw damagedTurn(trace, lane, source, error);
+      const report = { ...error.report, recordAgain: recordAgain(trace) };
+      return result(trace, flags, 'diverged', lanes, span, started, report);
     }
-    return result(trace, flags, 'identical', lanes, span, started, undefined);
-  } catch (error) {
-    if (!(error instanceof DivergenceError)) throw error;
-    const report = { ...error.report, recordAgain: recordAgain(trace) };
-    return result(trace, flags, 'diverged', lanes, span, started, report);
-  } finally {
-    trace.reader.close();
   }
+  if (lanes.every(({ turns }) => turns === 0)) {
+    const reason = 'it holds no turn: the recording broke off before the first';
+    throw new TraceFormatError('TRACE_TRUNCATED', path, 0, reason);
+  }
+  return result(trace, flags, 'identical', lanes, span, started, undefined);
 }
 
 function result(

@@ -1,7 +1,7 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, fstatSync, statSync } from 'node:fs';
 import { describeVmEnd } from '../machine/vm-end.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
-import { EXIT } from './failure.js';
+import { EXIT, UsageError } from './failure.js';
 import { type LiveEnd, runLive } from './live.js';
 import { mebibytes, type Output } from './output.js';
 import { type RunSummary, RunView } from './run-view.js';
@@ -18,6 +18,8 @@ export interface RunResult extends RunSummary {
   readonly turns: number;
   readonly trace: string | undefined;
   readonly traceBytes: number | undefined;
+  /** Why the trace is not whole. */
+  readonly traceError: string | undefined;
   readonly exitCode: number;
 }
 
@@ -25,6 +27,7 @@ const DEFAULT_COLUMNS = 80;
 
 /** Runs the VM with a live view; on a terminal a chart, in a pipe lines. */
 export async function runAndShow(flags: RunFlags, output: Output): Promise<RunResult> {
+  if (flags.record !== undefined) refuseOwnOutput(flags.record);
   const mode = output.json ? 'silent' : process.stdout.isTTY ? 'chart' : 'lines';
   const view = new RunView(
     mode,
@@ -48,8 +51,22 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     turns: end.turns,
     trace: flags.record,
     traceBytes: end.traceBytes,
+    traceError: end.traceError?.message,
     exitCode: exitCodeOf(summary, end),
   };
+}
+
+/** What the run says would be in the middle of the trace. @throws UsageError */
+function refuseOwnOutput(path: string): void {
+  const target = statSync(path, { throwIfNoEntry: false });
+  if (target === undefined || target.isCharacterDevice()) return;
+  for (const fd of [1, 2]) {
+    const { dev, ino } = fstatSync(fd);
+    if (dev !== target.dev || ino !== target.ino) continue;
+    throw new UsageError(
+      `${path} is where this command writes its own lines; record into a file, or into a pipe made with mkfifo`,
+    );
+  }
 }
 
 function exitCodeOf(summary: RunSummary, end: LiveEnd): number {
@@ -77,6 +94,7 @@ export function say(result: RunResult, output: Output): void {
     );
   }
   if (result.trace !== undefined && result.traceBytes !== undefined) {
-    output.line(`trace: ${result.trace} (${mebibytes(result.traceBytes)})`);
+    const broken = result.traceError === undefined ? '' : ', broken off';
+    output.line(`trace: ${result.trace} (${mebibytes(result.traceBytes)}${broken})`);
   }
 }

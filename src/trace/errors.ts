@@ -66,7 +66,8 @@ export class TraceWriteError extends Error {
 
 function consequence(syscall: string, position: number): string {
   if (syscall === 'open') return '; no trace was begun';
-  return ` after ${position} bytes; the trace ends here and what was flushed before can be repaired`;
+  const rest = position === 0 ? 'there is no trace' : 'the trace ends here, and can be repaired';
+  return ` after ${position} bytes; ${rest}`;
 }
 
 function textProperty(value: unknown, key: 'code' | 'syscall'): string | undefined {

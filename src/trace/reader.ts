@@ -123,6 +123,18 @@ export class TraceReader {
     for (const attachment of this.#attachments) this.readAttachment(attachment);
   }
 
+  /**
+   * Checks every byte of the data section against its CRC, without unpacking anything; after a mismatch all is read, to
+   * say where the damage is.
+   * @throws TraceFormatError
+   */
+  verifyBytes(): void {
+    const { end } = this.#layout;
+    if (end === undefined || (end.dataCrc === 0 && !this.#strict)) return;
+    const walker = new RecordWalker(this.#source, 0, end.dataEndAt);
+    if (walker.crcThrough(end.dataEndAt) !== end.dataCrc) this.verify();
+  }
+
   /** A copy of an attachment's data. @throws TraceFormatError if its CRC does not match. */
   readAttachment(attachment: TraceAttachment): Uint8Array {
     const walker = this.#recordAt(attachment.position, Opcode.attachment, 'attachment');

@@ -14,6 +14,7 @@ import {
 import { METADATA } from './trace-metadata.js';
 import { FRAME, RingConsumer } from './trace-ring.js';
 import { TraceWriter } from './writer.js';
+import { loadZstd } from './zstd.js';
 
 /*
  * The thread that compresses traces and writes them. It is a module of its own because a worker starts with one; all it
@@ -166,6 +167,8 @@ class Trace {
 /** Serves for ever: the thread ends with the process. */
 function serve({ port, bell: memory }: ThreadData): void {
   const bell = new Int32Array(memory);
+  // The first turns must not wait for it.
+  loadZstd();
   Atomics.store(bell, BELL.started, 1);
   Atomics.notify(bell, BELL.started);
   let traces: Trace[] = [];

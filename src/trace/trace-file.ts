@@ -1,7 +1,9 @@
 import type { HalContract } from '../hal/contract/define.js';
 import { type ContractSummary, incompatibilities, summarize } from '../hal/contract/schema.js';
+import { WireError } from '../hal/contract/wire.js';
 import type { TurnSource } from '../hal/replay/turn-cursor.js';
 import { TraceFormatError } from './errors.js';
+import { HALYARD_PROFILE } from './mcap-records.js';
 import { openTrace, type TraceReader } from './reader.js';
 import type { ProgramIdentity } from './recording.js';
 import { type LaneOutcome, METADATA } from './trace-metadata.js';
@@ -22,6 +24,14 @@ export interface RecordedContract extends ContractSummary {
   readonly slot: number;
 }
 
+/** The turns of one lane, with the place where the present one stands in the file. */
+export interface LaneSource extends TurnSource {
+  /** Offset in bytes of the chunk that the turn is in. */
+  readonly position: number;
+  /** The turn's number, by the file. */
+  readonly sequence: number;
+}
+
 /** A trace of ours, opened: what it is a recording of, and its lanes. */
 export interface TraceFile {
   readonly path: string;
@@ -34,19 +44,26 @@ export interface TraceFile {
 }
 
 /**
- * Opens a trace and reads what stands about it.
+ * Opens a trace, checks that none of its bytes has changed, and reads what stands about it.
  *
  * @throws TraceFormatError for a file that is damaged, incomplete, foreign, or no recording of a program.
  */
 export function openTraceFile(path: string): TraceFile {
   const reader = openTrace(path);
+  try {
+    reader.verifyBytes();
+    return describe(path, reader);
+  } catch (error) {
+    reader.close();
+    throw error;
+  }
+}
+
+function describe(path: string, reader: TraceReader): TraceFile {
   const records = reader.info.metadata;
-  const foreign = (reason: string) => new TraceFormatError('TRACE_FOREIGN', path, 0, reason);
   const one = (name: string): Readonly<Record<string, string>> => {
     const record = records.find((candidate) => candidate.name === name);
-    if (record === undefined) {
-      throw foreign(`valid MCAP, but without "${name}": it is no recording made by halyard`);
-    }
+    if (record === undefined) throw without(path, reader, name);
     return Object.fromEntries(record.entries);
   };
   const run = one(METADATA.run);
@@ -54,42 +71,100 @@ export function openTraceFile(path: string): TraceFile {
   const ends = records
     .filter((record) => record.name === METADATA.lane)
     .map((record) => Object.fromEntries(record.entries));
+  return {
+    path,
+    run,
+    program: {
+      package: program['package'] ?? '',
+      export: program['export'] ?? '',
+      version: Number(program['version']),
+      config: parsed(path, METADATA.program, program['config'] ?? 'null'),
+    },
+    contracts: Object.values(one(METADATA.contracts))
+      .map((text) => recordedContract(path, parsed(path, METADATA.contracts, text)))
+      .sort((left, right) => left.slot - right.slot),
+    lanes: [...reader.info.channels.values()].map((channel) => {
+      const end = ends.find((record) => record['lane'] === channel.topic);
+      return {
+        name: channel.topic,
+        channelId: channel.id,
+        outcome: end?.['outcome'] as LaneOutcome | undefined,
+        detail: end?.['detail'] ?? '',
+        turns: end === undefined ? undefined : Number(end['turns']),
+        crc32: end === undefined ? undefined : Number.parseInt(end['crc32'] ?? '', 16),
+      };
+    }),
+    warnings: reader.info.warnings,
+    reader,
+  };
+}
+
+function without(path: string, reader: TraceReader, name: string): TraceFormatError {
+  const [code, reason] =
+    reader.info.profile === HALYARD_PROFILE
+      ? (['TRACE_TRUNCATED', `no "${name}": the recording broke off before it had begun`] as const)
+      : (['TRACE_FOREIGN', `valid MCAP without "${name}": not made by halyard`] as const);
+  return new TraceFormatError(code, path, 0, reason);
+}
+
+/** @throws TraceFormatError for what is not JSON, or nested so deep that nothing can be done with it. */
+function parsed(path: string, name: string, text: string): unknown {
   try {
-    return {
-      path,
-      run,
-      program: {
-        package: program['package'] ?? '',
-        export: program['export'] ?? '',
-        version: Number(program['version']),
-        config: JSON.parse(program['config'] ?? 'null'),
-      },
-      contracts: Object.values(one(METADATA.contracts))
-        .map((text) => JSON.parse(text) as RecordedContract)
-        .sort((left, right) => left.slot - right.slot),
-      lanes: [...reader.info.channels.values()].map((channel) => {
-        const end = ends.find((record) => record['lane'] === channel.topic);
-        return {
-          name: channel.topic,
-          channelId: channel.id,
-          outcome: end?.['outcome'] as LaneOutcome | undefined,
-          detail: end?.['detail'] ?? '',
-          turns: end === undefined ? undefined : Number(end['turns']),
-          crc32: end === undefined ? undefined : Number.parseInt(end['crc32'] ?? '', 16),
-        };
-      }),
-      warnings: reader.info.warnings,
-      reader,
-    };
+    const value: unknown = JSON.parse(text);
+    JSON.stringify(value);
+    return value;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw foreign(`its metadata is not readable: ${error.message}`);
+    throw unreadable(path, name, error instanceof Error ? error.message : String(error));
   }
 }
 
+function unreadable(path: string, name: string, reason: string): TraceFormatError {
+  return new TraceFormatError('TRACE_CORRUPT', path, 0, `"${name}" is not readable: ${reason}`);
+}
+
+/** @throws TraceFormatError for what is no summary of a contract. */
+function recordedContract(path: string, value: unknown): RecordedContract {
+  const contract = value as Partial<RecordedContract> | null;
+  const isWhole =
+    Number.isInteger(contract?.slot) &&
+    typeof contract?.name === 'string' &&
+    typeof contract.fingerprint === 'string' &&
+    Array.isArray(contract.entries) &&
+    contract.entries.every((entry: unknown) => isEntry(entry));
+  if (!isWhole) throw unreadable(path, METADATA.contracts, 'it is no summary of a contract');
+  return contract as RecordedContract;
+}
+
+function isEntry(value: unknown): boolean {
+  const entry = value as Partial<ContractSummary['entries'][number]> | null;
+  return (
+    Number.isInteger(entry?.index) &&
+    typeof entry?.name === 'string' &&
+    (entry.kind === 'call' || entry.kind === 'event') &&
+    Array.isArray(entry.fields)
+  );
+}
+
 /** The recorded turns of one lane, in order. */
-export function laneSource(trace: TraceFile, lane: RecordedLane): TurnSource {
+export function laneSource(trace: TraceFile, lane: RecordedLane): LaneSource {
   return trace.reader.messages(lane.channelId);
+}
+
+/**
+ * Says where a turn stands whose bytes are whole and mean nothing: no recorder of ours wrote it.
+ *
+ * @param error what reading the turn threw; anything but a WireError is given back as it is.
+ */
+export function damagedTurn(
+  trace: TraceFile,
+  lane: RecordedLane,
+  source: LaneSource,
+  error: unknown,
+): unknown {
+  if (!(error instanceof WireError)) return error;
+  const reason = `turn ${source.sequence} of the lane ${lane.name} cannot be decoded: ${error.message}`;
+  const options = { cause: error };
+  return new TraceFormatError('TRACE_CORRUPT', trace.path, source.position, reason, options);
 }
 
 /** Contracts of the program that differ from the recorded ones so that the trace cannot be replayed; with reasons. */
