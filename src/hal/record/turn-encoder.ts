@@ -1,4 +1,4 @@
-import { isUnsigned } from '../contract/codec.js';
+import { isUnsigned, named } from '../contract/codec.js';
 import type { CallSpec, EventSpec, FieldSpec } from '../contract/define.js';
 import { invalidArgument, type Method } from '../contract/derive.js';
 import { HalError } from '../contract/errors.js';
@@ -174,7 +174,7 @@ function refuseBadResult(
   for (let index = 0; index < results.length; index++) {
     const { name, codec } = results[index] as FieldSpec;
     const problem = codec.check((result as Record<string, unknown> | undefined)?.[name]);
-    if (problem !== undefined) throw badResult(spec, `${name} ${problem}`);
+    if (problem !== undefined) throw badResult(spec, named(name, problem));
   }
 }
 
@@ -198,7 +198,7 @@ function writeArguments(
       continue;
     }
     const problem = field.codec.check(value);
-    if (problem !== undefined) return `${field.name} ${problem}`;
+    if (problem !== undefined) return named(field.name, problem);
     if (field.isOut) writer.tagged(field.tag, (value as { length: number }).length);
     else writeOne(writer, field, value);
   }
