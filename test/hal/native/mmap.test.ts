@@ -1,4 +1,6 @@
+import { nativeImplementations } from '../../../src/hal/native/index.js';
 import { mmapSuite } from '../../contract/mmap.suite.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { checkProfiles } from '../../contract/profiles.js';
+import { nativeTest } from './native-rig.js';
 
-mmapSuite(nativeTest, makeNativeRig);
+mmapSuite(checkProfiles(nativeTest, nativeImplementations));
