@@ -5,6 +5,7 @@ import {
   laneSource,
   openTraceFile,
   type RecordedLane,
+  readLane,
   type TraceFile,
 } from '../trace/trace-file.js';
 import { EXIT, UsageError } from './failure.js';
@@ -48,14 +49,15 @@ function findTurn(
   number: number,
   schema: TurnSchema,
 ): DecodedTurn {
-  const source = laneSource(trace, lane);
-  let count = 0;
-  while (source.next()) {
-    if (count++ === number) return decodeTurn(schema, source.buffer, source.start, source.end);
-  }
-  throw new UsageError(
-    `lane ${lane.name} of ${trace.path} has the turns 0 to ${count - 1}, not ${number}`,
-  );
+  return readLane(trace, lane, (source) => {
+    let count = 0;
+    while (source.next()) {
+      if (count++ === number) return decodeTurn(schema, source.buffer, source.start, source.end);
+    }
+    throw new UsageError(
+      `lane ${lane.name} of ${trace.path} has the turns 0 to ${count - 1}, not ${number}`,
+    );
+  });
 }
 
 function overview(trace: TraceFile, output: Output): void {

@@ -4,13 +4,9 @@ import {
   formatDivergence,
 } from '../hal/replay/divergence.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
+import type { ReplayObserver } from '../reactor/replay-driver.js';
 import { replayLane } from '../run.js';
-import {
-  contractProblems,
-  laneSource,
-  openTraceFile,
-  type TraceFile,
-} from '../trace/trace-file.js';
+import { contractProblems, openTraceFile, readLane, type TraceFile } from '../trace/trace-file.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
@@ -56,17 +52,16 @@ export async function replayFile(path: string, flags: ReplayFlags): Promise<Repl
   const span = { first: Number.POSITIVE_INFINITY, last: 0 };
   try {
     for (const lane of trace.lanes) {
-      const source = laneSource(trace, lane);
-      const end = replayLane(program, lane.name, config, source, {
-        match: flags.match,
-        complete: lane.outcome === 'stopped',
-        observer: {
-          turnMatched: (_number, _calls, timeNs) => {
-            span.first = Math.min(span.first, timeNs);
-            span.last = Math.max(span.last, timeNs);
-          },
+      const observer: ReplayObserver = {
+        turnMatched: (_number, _calls, timeNs) => {
+          span.first = Math.min(span.first, timeNs);
+          span.last = Math.max(span.last, timeNs);
         },
-      });
+      };
+      const options = { match: flags.match, complete: lane.outcome === 'stopped', observer };
+      const end = readLane(trace, lane, (source) =>
+        replayLane(program, lane.name, config, source, options),
+      );
       lanes.push({
         lane: lane.name,
         turns: end.turns,

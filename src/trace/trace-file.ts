@@ -1,7 +1,8 @@
 import type { HalContract } from '../hal/contract/define.js';
 import { type ContractSummary, incompatibilities, summarize } from '../hal/contract/schema.js';
-import type { TurnSource } from '../hal/replay/turn-cursor.js';
+import { WireError } from '../hal/contract/wire.js';
 import { TraceFormatError } from './errors.js';
+import type { MessageCursor } from './message-cursor.js';
 import { openTrace, type TraceReader } from './reader.js';
 import { type LaneOutcome, METADATA, type ProgramIdentity } from './recording.js';
 
@@ -87,8 +88,31 @@ export function openTraceFile(path: string): TraceFile {
 }
 
 /** The recorded turns of one lane, in order. */
-export function laneSource(trace: TraceFile, lane: RecordedLane): TurnSource {
+export function laneSource(trace: TraceFile, lane: RecordedLane): MessageCursor {
   return trace.reader.messages(lane.channelId);
+}
+
+/**
+ * Reads the turns of one lane with `body`. Checksums can be right where the turns are not: what cannot be decoded then
+ * is refused with its place in the file.
+ *
+ * @throws TraceFormatError
+ */
+export function readLane<T>(
+  trace: TraceFile,
+  lane: RecordedLane,
+  body: (source: MessageCursor) => T,
+): T {
+  const source = laneSource(trace, lane);
+  try {
+    return body(source);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    const reason = `lane ${lane.name}, message ${source.sequence}: ${error.message}`;
+    throw new TraceFormatError('TRACE_CORRUPT', trace.path, source.position, reason, {
+      cause: error,
+    });
+  }
 }
 
 /** Contracts of the program that differ from the recorded ones so that the trace cannot be replayed; with reasons. */
