@@ -6,11 +6,15 @@ import { never, type Rig, refused, type Steps } from '../../contract/rig.js';
 import { helperPath } from './child-process.js';
 import { nativeTest } from './native-rig.js';
 
+/** More than a channel takes in one message, by someone who does not know the rule: slot 0 is descriptor 3. */
+const SHOUT = 'exec dd if=/dev/zero bs=65537 count=1 2>/dev/null >&3';
+
 const lanes: Omit<LaneStarter, 'channels'> = {
-  command: (lane, incarnation) => ({
-    file: lane === 'missing' ? '/no/such/program' : process.execPath,
-    args: [helperPath('lane-helper'), incarnation],
-  }),
+  command: (lane, incarnation) => {
+    if (lane === 'missing') return { file: '/no/such/program', args: [] };
+    if (lane === 'shouter') return { file: '/bin/sh', args: ['-c', SHOUT] };
+    return { file: process.execPath, args: [helperPath('lane-helper'), incarnation] };
+  },
 };
 const check = checkProfiles(nativeTest, () => nativeImplementations({ lanes }));
 
@@ -91,4 +95,14 @@ check('process: spawn refuses, and keeps the channels', (t, rig) => {
   t.notThrows(() => channel.close({ channel: far }));
   refused(t, 'CLOSED_HANDLE', () => processes.spawn({ lane: 'device', give: [near, far] }));
   t.notThrows(() => channel.close({ channel: near }));
+});
+
+check('process: a message that is too long ends the channel with an error', function* (t, rig) {
+  const channel = rig.hal(Channel);
+  const { near, far } = channel.pair({ name: 'link' });
+  channel.listen({ channel: near });
+  const child = rig.hal(Process).spawn({ lane: 'shouter', give: [far] });
+  t.deepEqual(yield* rig.nextEvent(Channel, 'closed'), { channel: near, reason: 'error' });
+  t.is(rig.pending(Channel, 'message'), 0, 'no part of it is delivered');
+  t.deepEqual(yield* rig.nextEvent(Process, 'exited'), { process: child, code: 0, signal: '' });
 });
