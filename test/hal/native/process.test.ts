@@ -6,13 +6,15 @@ import { never, type Rig, refused, type Steps } from '../../contract/rig.js';
 import { helperPath } from './child-process.js';
 import { nativeTest } from './native-rig.js';
 
+const { PATH } = process.env;
 /** More than a channel takes in one message, by someone who does not know the rule: slot 0 is descriptor 3. */
 const SHOUT = 'exec dd if=/dev/zero bs=65537 count=1 2>/dev/null >&3';
 
 const lanes: Omit<LaneStarter, 'channels'> = {
   command: (lane, incarnation) => {
     if (lane === 'missing') return { file: '/no/such/program', args: [] };
-    if (lane === 'shouter') return { file: '/bin/sh', args: ['-c', SHOUT] };
+    // In an environment of its own: a sanitizer that is preloaded for Node is not for it.
+    if (lane === 'shouter') return { file: '/bin/sh', args: ['-c', SHOUT], env: { PATH } };
     return { file: process.execPath, args: [helperPath('lane-helper'), incarnation] };
   },
 };
