@@ -18,6 +18,8 @@ static_assert(std::atomic_ref<uint32_t>::is_always_lock_free);
 
 namespace {
 
+constexpr double kRangeLimit = 4503599627370496.0;  // 2^52
+
 bool RefuseBounds(Call& call, const Region& region, uint64_t offset, uint64_t length) {
   return call.Refuse("OUT_OF_BOUNDS", std::to_string(length) + " bytes at offset " +
                                           std::to_string(offset) + " do not lie in region " +
@@ -164,6 +166,10 @@ bool CheckRange(Call& call, const Region& region, std::span<const double> range,
                           std::to_string(PageSize()) + ", got [" + std::to_string(range[0]) + ", " +
                           std::to_string(range[1]) + "]");
     }
+  }
+  // The trace has no room for more, so every profile refuses it.
+  if (range[0] + range[1] >= kRangeLimit) {
+    return call.Invalid("ranges[" + std::to_string(at) + "] must end below 2^52");
   }
   const auto start = static_cast<uint64_t>(range[0]);
   const auto length = static_cast<uint64_t>(range[1]);

@@ -1,13 +1,7 @@
 import { TurnSchema } from '../hal/contract/schema.js';
 import { formatCall, formatEvent } from '../hal/replay/format.js';
 import { type DecodedTurn, decodeTurn } from '../hal/replay/turn-decoder.js';
-import {
-  damagedTurn,
-  laneSource,
-  openTraceFile,
-  type RecordedLane,
-  type TraceFile,
-} from '../trace/trace-file.js';
+import { openTraceFile, type RecordedLane, readLane, type TraceFile } from '../trace/trace-file.js';
 import { EXIT, UsageError } from './failure.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
@@ -49,19 +43,15 @@ function findTurn(
   number: number,
   schema: TurnSchema,
 ): DecodedTurn {
-  const source = laneSource(trace, lane);
-  let count = 0;
-  while (source.next()) {
-    if (count++ !== number) continue;
-    try {
-      return decodeTurn(schema, source.buffer, source.start, source.end);
-    } catch (error) {
-      throw damagedTurn(trace, lane, source, error);
+  return readLane(trace, lane, (source) => {
+    let count = 0;
+    while (source.next()) {
+      if (count++ === number) return decodeTurn(schema, source.buffer, source.start, source.end);
     }
-  }
-  throw new UsageError(
-    `lane ${lane.name} of ${trace.path} has the turns 0 to ${count - 1}, not ${number}`,
-  );
+    throw new UsageError(
+      `lane ${lane.name} of ${trace.path} has the turns 0 to ${count - 1}, not ${number}`,
+    );
+  });
 }
 
 function overview(trace: TraceFile, output: Output): void {

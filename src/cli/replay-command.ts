@@ -4,15 +4,10 @@ import {
   formatDivergence,
 } from '../hal/replay/divergence.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
+import type { ReplayObserver } from '../reactor/replay-driver.js';
 import { replayLane } from '../run.js';
 import { TraceFormatError } from '../trace/errors.js';
-import {
-  contractProblems,
-  damagedTurn,
-  laneSource,
-  openTraceFile,
-  type TraceFile,
-} from '../trace/trace-file.js';
+import { contractProblems, openTraceFile, readLane, type TraceFile } from '../trace/trace-file.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
@@ -68,22 +63,20 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
   const lanes: LaneResult[] = [];
   const span = { first: Number.POSITIVE_INFINITY, last: 0 };
   for (const lane of trace.lanes) {
-    const source = laneSource(trace, lane);
+    const observer: ReplayObserver = {
+      turnMatched: (_number, _calls, timeNs) => {
+        span.first = Math.min(span.first, timeNs);
+        span.last = Math.max(span.last, timeNs);
+      },
+    };
+    const options = { match: flags.match, complete: lane.outcome === 'stopped', observer };
     try {
-      const end = replayLane(program, lane.name, config, source, {
-        match: flags.match,
-        complete: lane.outcome === 'stopped',
-        observer: {
-          turnMatched: (_number, _calls, timeNs) => {
-            span.first = Math.min(span.first, timeNs);
-            span.last = Math.max(span.last, timeNs);
-          },
-        },
-      });
-      const outcome = lane.outcome ?? 'broken off';
-      lanes.push({ lane: lane.name, turns: end.turns, calls: end.calls, outcome });
+      const { turns, calls } = readLane(trace, lane, (source) =>
+        replayLane(program, lane.name, config, source, options),
+      );
+      lanes.push({ lane: lane.name, turns, calls, outcome: lane.outcome ?? 'broken off' });
     } catch (error) {
-      if (!(error instanceof DivergenceError)) throw damagedTurn(trace, lane, source, error);
+      if (!(error instanceof DivergenceError)) throw error;
       const report = { ...error.report, recordAgain: recordAgain(trace) };
       return result(trace, flags, 'diverged', lanes, span, started, report);
     }

@@ -1,4 +1,5 @@
 import type { AnswerLedger, Unanswered } from '../hal/contract/answers.js';
+import { named } from '../hal/contract/codec.js';
 import type { CallSpec, EventSpec, HalContract, HalEvents } from '../hal/contract/define.js';
 import { roundingFields } from '../hal/contract/derive.js';
 import { HalError } from '../hal/contract/errors.js';
@@ -130,7 +131,9 @@ export class Reactor implements EventSource {
         for (const { name, codec } of spec.fields) {
           const problem = codec.check(payload[name]);
           if (problem !== undefined) {
-            throw new TypeError(`the event ${contract.halName}.${spec.name}: ${name} ${problem}`);
+            throw new TypeError(
+              `the event ${contract.halName}.${spec.name}: ${named(name, problem)}`,
+            );
           }
         }
         this.enqueue(spec, round === undefined ? payload : round(payload));

@@ -1,9 +1,9 @@
 import type { HalContract } from '../hal/contract/define.js';
 import { type ContractSummary, incompatibilities, summarize } from '../hal/contract/schema.js';
 import { WireError } from '../hal/contract/wire.js';
-import type { TurnSource } from '../hal/replay/turn-cursor.js';
 import { TraceFormatError } from './errors.js';
 import { HALYARD_PROFILE } from './mcap-records.js';
+import type { MessageCursor } from './message-cursor.js';
 import { openTrace, type TraceReader } from './reader.js';
 import type { ProgramIdentity } from './recording.js';
 import { type LaneOutcome, METADATA } from './trace-metadata.js';
@@ -22,14 +22,6 @@ export interface RecordedLane {
 
 export interface RecordedContract extends ContractSummary {
   readonly slot: number;
-}
-
-/** The turns of one lane, with the place where the present one stands in the file. */
-export interface LaneSource extends TurnSource {
-  /** Offset in bytes of the chunk that the turn is in. */
-  readonly position: number;
-  /** The turn's number, by the file. */
-  readonly sequence: number;
 }
 
 /** A trace of ours, opened: what it is a recording of, and its lanes. */
@@ -146,25 +138,31 @@ function isEntry(value: unknown): boolean {
 }
 
 /** The recorded turns of one lane, in order. */
-export function laneSource(trace: TraceFile, lane: RecordedLane): LaneSource {
+export function laneSource(trace: TraceFile, lane: RecordedLane): MessageCursor {
   return trace.reader.messages(lane.channelId);
 }
 
 /**
- * Says where a turn stands whose bytes are whole and mean nothing: no recorder of ours wrote it.
+ * Reads the turns of one lane with `body`. Checksums can be right where the turns are not: what cannot be decoded then
+ * is refused with its place in the file.
  *
- * @param error what reading the turn threw; anything but a WireError is given back as it is.
+ * @throws TraceFormatError
  */
-export function damagedTurn(
+export function readLane<T>(
   trace: TraceFile,
   lane: RecordedLane,
-  source: LaneSource,
-  error: unknown,
-): unknown {
-  if (!(error instanceof WireError)) return error;
-  const reason = `turn ${source.sequence} of the lane ${lane.name} cannot be decoded: ${error.message}`;
-  const options = { cause: error };
-  return new TraceFormatError('TRACE_CORRUPT', trace.path, source.position, reason, options);
+  body: (source: MessageCursor) => T,
+): T {
+  const source = laneSource(trace, lane);
+  try {
+    return body(source);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    const reason = `turn ${source.sequence} of the lane ${lane.name} cannot be decoded: ${error.message}`;
+    throw new TraceFormatError('TRACE_CORRUPT', trace.path, source.position, reason, {
+      cause: error,
+    });
+  }
 }
 
 /** Contracts of the program that differ from the recorded ones so that the trace cannot be replayed; with reasons. */

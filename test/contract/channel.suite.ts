@@ -1,21 +1,19 @@
 import { Channel } from '../../src/hal/channel.js';
 import { EventFd } from '../../src/hal/event-fd.js';
 import { Mmap } from '../../src/hal/mmap.js';
-import { type MakeRig, never, refused, rigTests, type Suite } from './rig.js';
+import { type Check, never, refused, type Suite } from './rig.js';
 
 const PAGE = 4096;
 const MAX_MESSAGE_BYTES = 64 * 1024;
 
-export const channelSuite: Suite = (test, makeRig) => {
-  messageTests(test, makeRig);
-  attachmentTests(test, makeRig);
-  refusalTests(test, makeRig);
+export const channelSuite: Suite = (check) => {
+  messageTests(check);
+  attachmentTests(check);
+  refusalTests(check);
 };
 
-function messageTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
-  check('channel: messages keep their order and boundaries, both ways', async (t, rig) => {
+function messageTests(check: Check): void {
+  check('channel: messages keep their order and boundaries, both ways', function* (t, rig) {
     const channel = rig.hal(Channel);
     const { near, far } = channel.pair({ name: 'link' });
     const sizes = [1, 8, MAX_MESSAGE_BYTES];
@@ -25,17 +23,17 @@ function messageTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     channel.send({ channel: far, data: new Uint8Array([9]), attach: [] });
     channel.listen({ channel: far });
     for (const size of sizes) {
-      t.deepEqual(await rig.nextEvent(Channel, 'message'), {
+      t.deepEqual(yield* rig.nextEvent(Channel, 'message'), {
         channel: far,
         data: new Uint8Array(size).fill(size),
         attached: [],
       });
     }
     channel.listen({ channel: near });
-    t.is((await rig.nextEvent(Channel, 'message')).channel, near);
+    t.is((yield* rig.nextEvent(Channel, 'message')).channel, near);
   });
 
-  check('channel: what was sent before a hang-up still arrives, then closed', async (t, rig) => {
+  check('channel: what was sent before a hang-up still arrives, then closed', function* (t, rig) {
     const channel = rig.hal(Channel);
     const { near, far } = channel.pair({ name: 'link' });
     for (let number = 0; number < 40; number++) {
@@ -46,9 +44,9 @@ function messageTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     channel.close({ channel: near });
     channel.listen({ channel: far });
     for (let number = 0; number < 40; number++) {
-      t.is((await rig.nextEvent(Channel, 'message')).data[0], number);
+      t.is((yield* rig.nextEvent(Channel, 'message')).data[0], number);
     }
-    t.deepEqual(await rig.nextEvent(Channel, 'closed'), { channel: far, reason: 'hung-up' });
+    t.deepEqual(yield* rig.nextEvent(Channel, 'closed'), { channel: far, reason: 'hung-up' });
     const error = refused(t, 'SYSCALL_FAILED', () =>
       channel.send({ channel: far, data: new Uint8Array([1]), attach: [] }),
     );
@@ -70,16 +68,14 @@ function messageTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
   });
 }
 
-function attachmentTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
-  check('channel: a region travels, and both sides see the same memory', async (t, rig) => {
+function attachmentTests(check: Check): void {
+  check('channel: a region travels, and both sides see the same memory', function* (t, rig) {
     const [channel, mmap] = [rig.hal(Channel), rig.hal(Mmap)];
     const { near, far } = channel.pair({ name: 'link' });
     const region = mmap.createRegion({ name: 'guest', size: 4 * PAGE });
     channel.listen({ channel: far });
     channel.send({ channel: near, data: new Uint8Array([1]), attach: [region] });
-    const { attached } = await rig.nextEvent(Channel, 'message');
+    const { attached } = yield* rig.nextEvent(Channel, 'message');
     const [attachment] = attached as [number];
     t.is(attached.length, 1);
     refused(t, 'OUT_OF_BOUNDS', () => mmap.adoptRegion({ attachment, size: 5 * PAGE, offset: 0 }));
@@ -100,19 +96,19 @@ function attachmentTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     t.is(mmap.loadAcquireU16({ region: window, offset: 0 }), 78);
   });
 
-  check('channel: an eventfd travels, and wakes across', async (t, rig) => {
+  check('channel: an eventfd travels, and wakes across', function* (t, rig) {
     const [channel, eventFd] = [rig.hal(Channel), rig.hal(EventFd)];
     const { near, far } = channel.pair({ name: 'link' });
     const kick = eventFd.create({ name: 'kick' });
     channel.listen({ channel: far });
     channel.send({ channel: near, data: new Uint8Array([1]), attach: [kick, kick] });
-    const [first, second] = (await rig.nextEvent(Channel, 'message')).attached as [number, number];
+    const [first, second] = (yield* rig.nextEvent(Channel, 'message')).attached as [number, number];
     t.not(first, second);
     const adopted = eventFd.adopt({ attachment: first });
     refused(t, 'CLOSED_HANDLE', () => eventFd.adopt({ attachment: first }));
     eventFd.watch({ eventfd: adopted, on: true });
     eventFd.signal({ eventfd: kick });
-    t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), { eventfd: adopted, count: 1 });
+    t.deepEqual(yield* rig.nextEvent(EventFd, 'signalled'), { eventfd: adopted, count: 1 });
     // `second` is left to the clean-up. A doorbell is no memory.
     refused(t, 'INVALID_ARGUMENT', () =>
       rig.hal(Mmap).adoptRegion({ attachment: second, size: PAGE, offset: 0 }),
@@ -120,9 +116,7 @@ function attachmentTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
   });
 }
 
-function refusalTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
+function refusalTests(check: Check): void {
   check('channel: refusals', (t, rig) => {
     const channel = rig.hal(Channel);
     const { near, far } = channel.pair({ name: 'link' });

@@ -1,12 +1,10 @@
 import { Clock } from '../../src/hal/clock.js';
-import { NO_WHOLE_NUMBERS, never, refused, rigTests, type Suite } from './rig.js';
+import { NO_WHOLE_NUMBERS, never, refused, type Suite } from './rig.js';
 
 const SOON_NS = 1_000_000;
 const LATER_NS = 3_600_000_000_000;
 
-export const clockSuite: Suite = (test, makeRig) => {
-  const check = rigTests(test, makeRig);
-
+export const clockSuite: Suite = (check) => {
   check('clock: time is whole nanoseconds and never goes back', (t, rig) => {
     const clock = rig.hal(Clock);
     let last = clock.now();
@@ -17,34 +15,34 @@ export const clockSuite: Suite = (test, makeRig) => {
     }
   });
 
-  check('clock: a timer expires once, not before its time', async (t, rig) => {
+  check('clock: a timer expires once, not before its time', function* (t, rig) {
     const clock = rig.hal(Clock);
     const timer = clock.createTimer({ name: 'once' });
     const start = clock.now();
     clock.arm({ timer, first: SOON_NS, period: 0 });
-    t.deepEqual(await rig.nextEvent(Clock, 'expired'), { timer, count: 1 });
+    t.deepEqual(yield* rig.nextEvent(Clock, 'expired'), { timer, count: 1 });
     t.true(clock.now() - start >= SOON_NS);
     clock.arm({ timer, first: 1, period: 0 });
-    t.deepEqual(await rig.nextEvent(Clock, 'expired'), { timer, count: 1 });
+    t.deepEqual(yield* rig.nextEvent(Clock, 'expired'), { timer, count: 1 });
     t.is(rig.pending(Clock, 'expired'), 0);
   });
 
-  check('clock: a periodic timer goes on until it is disarmed', async (t, rig) => {
+  check('clock: a periodic timer goes on until it is disarmed', function* (t, rig) {
     const clock = rig.hal(Clock);
     const timer = clock.createTimer({ name: 'ticks' });
     clock.arm({ timer, first: SOON_NS, period: SOON_NS });
     for (let tick = 0; tick < 3; tick++) {
-      const { count } = await rig.nextEvent(Clock, 'expired');
+      const { count } = yield* rig.nextEvent(Clock, 'expired');
       t.true(count >= 1);
     }
     clock.disarm({ timer });
-    while (rig.pending(Clock, 'expired') > 0) await rig.nextEvent(Clock, 'expired');
+    while (rig.pending(Clock, 'expired') > 0) yield* rig.nextEvent(Clock, 'expired');
     const last = clock.createTimer({ name: 'last' });
     clock.arm({ timer: last, first: 3 * SOON_NS, period: 0 });
-    t.is((await rig.nextEvent(Clock, 'expired')).timer, last);
+    t.is((yield* rig.nextEvent(Clock, 'expired')).timer, last);
   });
 
-  check('clock: disarming and closing drop an expiry that is already due', async (t, rig) => {
+  check('clock: disarming and closing drop an expiry that is already due', function* (t, rig) {
     const clock = rig.hal(Clock);
     const names = ['disarmed', 'closed', 'again', 'due'];
     const timers = names.map((name) => clock.createTimer({ name })) as [
@@ -60,7 +58,7 @@ export const clockSuite: Suite = (test, makeRig) => {
     clock.disarm({ timer: disarmed });
     clock.closeTimer({ timer: closed });
     clock.arm({ timer: again, first: LATER_NS, period: 0 });
-    t.deepEqual(await rig.nextEvent(Clock, 'expired'), { timer: due, count: 1 });
+    t.deepEqual(yield* rig.nextEvent(Clock, 'expired'), { timer: due, count: 1 });
     t.is(rig.pending(Clock, 'expired'), 0);
   });
 

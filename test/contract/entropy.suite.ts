@@ -1,9 +1,7 @@
 import { Entropy } from '../../src/hal/entropy.js';
-import { NO_WHOLE_NUMBERS, never, refused, rigTests, type Suite } from './rig.js';
+import { NO_WHOLE_NUMBERS, never, refused, type Suite } from './rig.js';
 
-export const entropySuite: Suite = (test, makeRig) => {
-  const check = rigTests(test, makeRig);
-
+export const entropySuite: Suite = (check) => {
   check('entropy: uniform stays below its bound and reaches every value', (t, rig) => {
     const entropy = rig.hal(Entropy);
     t.is(entropy.uniform({ below: 1 }), 0);

@@ -1,22 +1,20 @@
 import { EventFd } from '../../src/hal/event-fd.js';
 import { Mmap } from '../../src/hal/mmap.js';
-import { NO_WHOLE_NUMBERS, never, refused, rigTests, type Suite } from './rig.js';
+import { NO_WHOLE_NUMBERS, never, refused, type Suite } from './rig.js';
 
-export const eventFdSuite: Suite = (test, makeRig) => {
-  const check = rigTests(test, makeRig);
-
-  check('event-fd: signals before and after watching are counted', async (t, rig) => {
+export const eventFdSuite: Suite = (check) => {
+  check('event-fd: signals before and after watching are counted', function* (t, rig) {
     const eventFd = rig.hal(EventFd);
     const eventfd = eventFd.create({ name: 'kick' });
     eventFd.signal({ eventfd });
     eventFd.signal({ eventfd });
     eventFd.watch({ eventfd, on: true });
-    t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 2 });
+    t.deepEqual(yield* rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 2 });
     eventFd.signal({ eventfd });
-    t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
+    t.deepEqual(yield* rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
   });
 
-  check('event-fd: nothing comes from one that is not watched or closed', async (t, rig) => {
+  check('event-fd: nothing comes from one that is not watched or closed', function* (t, rig) {
     const eventFd = rig.hal(EventFd);
     const [quiet, closed, watched] = ['a', 'b', 'c'].map((name) => eventFd.create({ name }));
     for (const eventfd of [quiet, closed, watched] as number[]) {
@@ -25,21 +23,21 @@ export const eventFdSuite: Suite = (test, makeRig) => {
     }
     eventFd.watch({ eventfd: quiet as number, on: false });
     eventFd.close({ eventfd: closed as number });
-    t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), {
+    t.deepEqual(yield* rig.nextEvent(EventFd, 'signalled'), {
       eventfd: watched as number,
       count: 1,
     });
     t.is(rig.pending(EventFd, 'signalled'), 0);
   });
 
-  check('event-fd: watching twice, and ending what was not begun, is allowed', async (t, rig) => {
+  check('event-fd: watching twice, and ending what was not begun, is allowed', function* (t, rig) {
     const eventFd = rig.hal(EventFd);
     const eventfd = eventFd.create({ name: 'a' });
     eventFd.watch({ eventfd, on: false });
     eventFd.watch({ eventfd, on: true });
     eventFd.watch({ eventfd, on: true });
     eventFd.signal({ eventfd });
-    t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
+    t.deepEqual(yield* rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
   });
 
   check('event-fd: refusals', (t, rig) => {

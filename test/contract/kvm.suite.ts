@@ -11,27 +11,25 @@ import {
   NO_DATA,
   PORT,
 } from './real-mode-guest.js';
-import { type MakeRig, rigTests, type Suite } from './rig.js';
+import { type Check, type Suite } from './rig.js';
 
 /** Exits and their answers, doorbells and collected writes. The refusals are in kvm-refusals.suite.ts. */
-export const kvmSuite: Suite = (test, makeRig) => {
-  accessTests(test, makeRig);
-  stringTests(test, makeRig);
-  doorbellTests(test, makeRig);
-  endTests(test, makeRig);
+export const kvmSuite: Suite = (check) => {
+  accessTests(check);
+  stringTests(check);
+  doorbellTests(check);
+  endTests(check);
 };
 
-function accessTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
-  check('kvm: port output and input', async (t, rig) => {
+function accessTests(check: Check): void {
+  check('kvm: port output and input', function* (t, rig) {
     const guest = makeGuest(rig, [
       [...asm.dx(PORT), ...asm.ax(0x1234), ...asm.outWord],
       [...asm.inByte, ...asm.storeAl(0x2000), ...asm.hlt],
     ]);
     const { kvm, vcpu } = guest;
     kvm.run({ vcpu });
-    t.deepEqual(await rig.nextEvent(Kvm, 'exit'), {
+    t.deepEqual(yield* rig.nextEvent(Kvm, 'exit'), {
       vcpu,
       reason: 'pio',
       address: PORT,
@@ -41,22 +39,22 @@ function accessTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
       detail: 0n,
     });
     kvm.complete({ vcpu, data: NO_DATA, resume: true });
-    const read = await rig.nextEvent(Kvm, 'exit');
+    const read = yield* rig.nextEvent(Kvm, 'exit');
     t.false(read.isWrite);
     t.deepEqual(read.data, new Uint8Array(1));
     kvm.complete({ vcpu, data: new Uint8Array([0x77]), resume: true });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     t.is(byteAt(guest, 0x2000), 0x77);
   });
 
-  check('kvm: memory-mapped output and input', async (t, rig) => {
+  check('kvm: memory-mapped output and input', function* (t, rig) {
     const guest = makeGuest(rig, [
       [...asm.ax(0xbeef), ...asm.storeAx(DEVICE)],
       [...asm.loadAx(DEVICE + 8), ...asm.storeAx(0x2000), ...asm.hlt],
     ]);
     const { kvm, vcpu } = guest;
     kvm.run({ vcpu });
-    t.deepEqual(await rig.nextEvent(Kvm, 'exit'), {
+    t.deepEqual(yield* rig.nextEvent(Kvm, 'exit'), {
       vcpu,
       reason: 'mmio',
       address: DEVICE,
@@ -66,46 +64,44 @@ function accessTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
       detail: 0n,
     });
     kvm.complete({ vcpu, data: NO_DATA, resume: true });
-    const read = await rig.nextEvent(Kvm, 'exit');
+    const read = yield* rig.nextEvent(Kvm, 'exit');
     t.deepEqual([read.reason, read.address, read.isWrite], ['mmio', DEVICE + 8, false]);
     t.deepEqual(read.data, new Uint8Array(2));
     kvm.complete({ vcpu, data: new Uint8Array([1, 2]), resume: true });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     t.deepEqual([byteAt(guest, 0x2000), byteAt(guest, 0x2001)], [1, 2]);
   });
 
-  check('kvm: an access is finished even if the vCPU does not go on', async (t, rig) => {
+  check('kvm: an access is finished even if the vCPU does not go on', function* (t, rig) {
     const guest = makeGuest(rig, [
       [...asm.dx(PORT), ...asm.inByte, ...asm.storeAl(0x2000), ...asm.hlt],
     ]);
     const { kvm, vcpu } = guest;
     kvm.run({ vcpu });
-    await rig.nextEvent(Kvm, 'exit');
+    yield* rig.nextEvent(Kvm, 'exit');
     kvm.complete({ vcpu, data: new Uint8Array([0x5a]), resume: false });
     const { rip, rax } = kvm.getRegisters({ vcpu });
     t.is(rip, BigInt(CODE + 4));
     t.is(rax & 0xffn, 0x5an);
     t.is(byteAt(guest, 0x2000), 0);
     kvm.run({ vcpu });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     t.is(byteAt(guest, 0x2000), 0x5a);
   });
 
-  check('kvm: a halted vCPU goes on behind the hlt', async (t, rig) => {
+  check('kvm: a halted vCPU goes on behind the hlt', function* (t, rig) {
     const guest = makeGuest(rig, [[...asm.hlt, ...asm.ax(7), ...asm.storeAl(0x2000), ...asm.hlt]]);
     const { kvm, vcpu } = guest;
     kvm.run({ vcpu });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     kvm.complete({ vcpu, data: NO_DATA, resume: true });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     t.is(byteAt(guest, 0x2000), 7);
   });
 }
 
-function stringTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
-  check('kvm: string output and input, in as many exits as KVM likes', async (t, rig) => {
+function stringTests(check: Check): void {
+  check('kvm: string output and input, in as many exits as KVM likes', function* (t, rig) {
     const guest = makeGuest(rig, [
       [...asm.dx(PORT), ...asm.si(0x2000), ...asm.cx(5), ...asm.repOutsb],
       [...asm.di(0x3000), ...asm.cx(5), ...asm.repInsb, ...asm.hlt],
@@ -116,7 +112,7 @@ function stringTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     const written: number[] = [];
     let next = 10;
     for (;;) {
-      const exit = await rig.nextEvent(Kvm, 'exit');
+      const exit = yield* rig.nextEvent(Kvm, 'exit');
       if (exit.reason !== 'pio') break;
       t.is(exit.size, 1);
       if (exit.isWrite) written.push(...exit.data);
@@ -130,10 +126,8 @@ function stringTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
   });
 }
 
-function doorbellTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
-  check('kvm: an ioeventfd takes the writes that match, without an exit', async (t, rig) => {
+function doorbellTests(check: Check): void {
+  check('kvm: an ioeventfd takes the writes that match, without an exit', function* (t, rig) {
     const guest = makeGuest(rig, [
       [...asm.ax(5), ...asm.storeAx(DEVICE), ...asm.ax(6), ...asm.storeAx(DEVICE)],
       [...asm.dx(PORT), ...asm.outByte, ...asm.hlt],
@@ -147,13 +141,13 @@ function doorbellTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     const pio = { vm, eventfd: port, address: PORT, space: 'pio', length: 1 } as const;
     kvm.ioeventfd({ ...pio, hasMatch: false, match: 0, on: true });
     kvm.run({ vcpu });
-    const other = await rig.nextEvent(Kvm, 'exit');
+    const other = yield* rig.nextEvent(Kvm, 'exit');
     t.deepEqual([other.reason, ...other.data], ['mmio', 6, 0]);
     kvm.complete({ vcpu, data: NO_DATA, resume: true });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     for (const eventfd of [kick, port]) {
       eventFd.watch({ eventfd, on: true });
-      t.deepEqual(await rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
+      t.deepEqual(yield* rig.nextEvent(EventFd, 'signalled'), { eventfd, count: 1 });
     }
     kvm.ioeventfd({ ...pio, hasMatch: false, match: 0, on: false });
   });
@@ -173,31 +167,34 @@ function doorbellTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     t.notThrows(() => kvm.setIrqLine({ vm, gsi: 5, level: false }));
   });
 
-  check('kvm: coalesced writes come in order, before the exit that brings them', async (t, rig) => {
-    const guest = makeGuest(rig, [
-      [...asm.ax(1), ...asm.storeAx(DEVICE), ...asm.ax(2), ...asm.storeAx(DEVICE + 4)],
-      [...asm.dx(PORT), ...asm.ax(3), ...asm.outByte, ...asm.hlt],
-    ]);
-    const { kvm, vm, vcpu } = guest;
-    kvm.coalesce({ vm, address: DEVICE, size: 16, space: 'mmio', on: true });
-    kvm.coalesce({ vm, address: PORT, size: 1, space: 'pio', on: true });
-    kvm.run({ vcpu });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
-    t.is(rig.pending(Kvm, 'coalesced'), 3);
-    const writes = [];
-    for (let at = 0; at < 3; at++) writes.push(await rig.nextEvent(Kvm, 'coalesced'));
-    t.deepEqual(writes, [
-      { vm, space: 'mmio', address: DEVICE, data: new Uint8Array([1, 0]) },
-      { vm, space: 'mmio', address: DEVICE + 4, data: new Uint8Array([2, 0]) },
-      { vm, space: 'pio', address: PORT, data: new Uint8Array([3]) },
-    ]);
-    kvm.coalesce({ vm, address: DEVICE, size: 16, space: 'mmio', on: false });
-    jump(guest, CODE);
-    kvm.complete({ vcpu, data: NO_DATA, resume: true });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'mmio');
-  });
+  check(
+    'kvm: coalesced writes come in order, before the exit that brings them',
+    function* (t, rig) {
+      const guest = makeGuest(rig, [
+        [...asm.ax(1), ...asm.storeAx(DEVICE), ...asm.ax(2), ...asm.storeAx(DEVICE + 4)],
+        [...asm.dx(PORT), ...asm.ax(3), ...asm.outByte, ...asm.hlt],
+      ]);
+      const { kvm, vm, vcpu } = guest;
+      kvm.coalesce({ vm, address: DEVICE, size: 16, space: 'mmio', on: true });
+      kvm.coalesce({ vm, address: PORT, size: 1, space: 'pio', on: true });
+      kvm.run({ vcpu });
+      t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+      t.is(rig.pending(Kvm, 'coalesced'), 3);
+      const writes = [];
+      for (let at = 0; at < 3; at++) writes.push(yield* rig.nextEvent(Kvm, 'coalesced'));
+      t.deepEqual(writes, [
+        { vm, space: 'mmio', address: DEVICE, data: new Uint8Array([1, 0]) },
+        { vm, space: 'mmio', address: DEVICE + 4, data: new Uint8Array([2, 0]) },
+        { vm, space: 'pio', address: PORT, data: new Uint8Array([3]) },
+      ]);
+      kvm.coalesce({ vm, address: DEVICE, size: 16, space: 'mmio', on: false });
+      jump(guest, CODE);
+      kvm.complete({ vcpu, data: NO_DATA, resume: true });
+      t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'mmio');
+    },
+  );
 
-  check('kvm: a ring that runs over loses nothing', async (t, rig) => {
+  check('kvm: a ring that runs over loses nothing', function* (t, rig) {
     // KVM's ring has 170 places in a page; the rest come as exits, behind what the ring holds.
     const count = 400;
     const guest = makeGuest(rig, [
@@ -210,9 +207,9 @@ function doorbellTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     kvm.run({ vcpu });
     const received: number[] = [];
     for (;;) {
-      const exit = await rig.nextEvent(Kvm, 'exit');
+      const exit = yield* rig.nextEvent(Kvm, 'exit');
       while (rig.pending(Kvm, 'coalesced') > 0) {
-        received.push(...(await rig.nextEvent(Kvm, 'coalesced')).data);
+        received.push(...(yield* rig.nextEvent(Kvm, 'coalesced')).data);
       }
       if (exit.reason !== 'pio') break;
       received.push(...exit.data);
@@ -222,16 +219,14 @@ function doorbellTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
   });
 }
 
-function endTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
-  const check = rigTests(test, makeRig);
-
-  check('kvm: stop ends an endless loop, and the vCPU can go on after it', async (t, rig) => {
+function endTests(check: Check): void {
+  check('kvm: stop ends an endless loop, and the vCPU can go on after it', function* (t, rig) {
     const { kvm, vcpu } = makeGuest(rig, [asm.forever]);
     kvm.run({ vcpu });
     for (let round = 0; round < 3; round++) {
       kvm.stop({ vcpu });
       kvm.stop({ vcpu });
-      const exit = await rig.nextEvent(Kvm, 'exit');
+      const exit = yield* rig.nextEvent(Kvm, 'exit');
       t.deepEqual([exit.reason, exit.data.length, exit.isWrite], ['stopped', 0, false]);
       t.is(kvm.getRegisters({ vcpu }).rip, BigInt(CODE));
       kvm.complete({ vcpu, data: NO_DATA, resume: round < 2 });
@@ -239,30 +234,33 @@ function endTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
     t.is(rig.pending(Kvm, 'exit'), 0);
   });
 
-  check('kvm: stop during an exit follows its answer, with the access finished', async (t, rig) => {
-    const { kvm, vcpu } = makeGuest(rig, [[...asm.dx(PORT), ...asm.inByte, ...asm.forever]]);
-    kvm.run({ vcpu });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'pio');
-    kvm.stop({ vcpu });
-    kvm.complete({ vcpu, data: new Uint8Array([0x66]), resume: true });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'stopped');
-    t.is(kvm.getRegisters({ vcpu }).rax & 0xffn, 0x66n);
-  });
+  check(
+    'kvm: stop during an exit follows its answer, with the access finished',
+    function* (t, rig) {
+      const { kvm, vcpu } = makeGuest(rig, [[...asm.dx(PORT), ...asm.inByte, ...asm.forever]]);
+      kvm.run({ vcpu });
+      t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'pio');
+      kvm.stop({ vcpu });
+      kvm.complete({ vcpu, data: new Uint8Array([0x66]), resume: true });
+      t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'stopped');
+      t.is(kvm.getRegisters({ vcpu }).rax & 0xffn, 0x66n);
+    },
+  );
 
-  check('kvm: a VM can be closed while its vCPU runs, waits, or has never run', async (t, rig) => {
+  check('kvm: a VM can be closed while its vCPU runs, waits, or has never run', function* (t, rig) {
     const running = makeGuest(rig, [asm.forever]);
     running.kvm.run({ vcpu: running.vcpu });
     running.kvm.closeVm({ vm: running.vm });
     const waiting = makeGuest(rig, [asm.hlt]);
     waiting.kvm.run({ vcpu: waiting.vcpu });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     waiting.kvm.closeVm({ vm: waiting.vm });
     const idle = makeGuest(rig, [asm.hlt]);
     idle.kvm.closeVm({ vm: idle.vm });
     t.is(rig.pending(Kvm, 'exit'), 0);
   });
 
-  check('kvm: memory taken away stops the vCPU with the reason', async (t, rig) => {
+  check('kvm: memory taken away stops the vCPU with the reason', function* (t, rig) {
     const guest = makeGuest(rig, [asm.forever]);
     guest.kvm.setMemory({
       vm: guest.vm,
@@ -274,16 +272,16 @@ function endTests(test: Parameters<Suite>[0], makeRig: MakeRig): void {
       readOnly: false,
     });
     guest.kvm.run({ vcpu: guest.vcpu });
-    t.not((await rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
+    t.not((yield* rig.nextEvent(Kvm, 'exit')).reason, 'hlt');
     t.is(byteAt(guest, CODE + MEMORY_BYTES - 1), 0);
   });
 
-  check('kvm: a guest that faults without a handler shuts down', async (t, rig) => {
+  check('kvm: a guest that faults without a handler shuts down', function* (t, rig) {
     const { kvm, vcpu } = makeGuest(rig, [asm.undefined]);
     const system = kvm.getSystemRegisters({ vcpu });
     const protectedMode = { cr0: system.cr0 | 1n, idt: { base: 0n, limit: 0 } };
     kvm.setSystemRegisters({ vcpu, registers: { ...system, ...protectedMode } });
     kvm.run({ vcpu });
-    t.is((await rig.nextEvent(Kvm, 'exit')).reason, 'shutdown');
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'shutdown');
   });
 }

@@ -1,7 +1,7 @@
 import type { HalOf } from '../../src/hal/contract/define.js';
 import { Kvm } from '../../src/hal/kvm.js';
 import { Mmap } from '../../src/hal/mmap.js';
-import type { Rig } from './rig.js';
+import type { HalSource } from './rig.js';
 
 export const CODE = 0x1000;
 export const MEMORY_BYTES = 0x4000;
@@ -43,7 +43,7 @@ export interface Guest {
 }
 
 /** A VM with 16 KiB at 0x1000 and one vCPU that starts there, in real mode, with all segments at 0. */
-export function makeGuest(rig: Rig, code: readonly (readonly number[])[]): Guest {
+export function makeGuest(rig: HalSource, code: readonly (readonly number[])[]): Guest {
   const [kvm, mmap] = [rig.hal(Kvm), rig.hal(Mmap)];
   const region = mmap.createRegion({ name: 'guest', size: MEMORY_BYTES });
   const vm = kvm.createVm();

@@ -1,38 +1,35 @@
-import type { ExecutionContext, TestFn } from 'ava';
+import type { ExecutionContext } from 'ava';
 import type { HalContract, HalEvents, HalOf } from '../../src/hal/contract/define.js';
 import { HalError, type HalErrorCode } from '../../src/hal/contract/errors.js';
 
-/** The hardware under test, in whatever profile: a suite knows nothing else of it. */
-export interface Rig {
+/** Goes on with each turn: between two steps a turn ends, and the next one begins with an event. */
+export type Steps<T> = Generator<undefined, T, undefined>;
+
+export interface HalSource {
   hal<C extends HalContract>(contract: C): HalOf<C>;
-  /** The oldest event of that name that was not taken yet; waits for one if there is none. */
+}
+
+/** The hardware under test, in whatever profile: a suite knows nothing else of it. */
+export interface Rig extends HalSource {
+  /** The oldest event of that name that was delivered and not taken yet; ends the turn if there is none. */
   nextEvent<C extends HalContract, E extends keyof HalEvents<C> & string>(
     contract: C,
     name: E,
-  ): Promise<HalEvents<C>[E]>;
-  /** How many events of that name wait to be taken. */
+  ): Steps<HalEvents<C>[E]>;
+  /** How many events of that name were delivered and not taken. */
   pending(contract: HalContract, name: string): number;
-  /** Ends threads and closes what is open. */
-  dispose(): void;
+  /** A folder of this case's own. In a replay it has the same name, and is gone. */
+  readonly folder: string;
+  /** Puts a file there and returns its path. In a replay nothing is written. */
+  file(name: string, content: Uint8Array): string;
 }
 
-export type MakeRig = () => Rig;
-export type Suite = (test: TestFn, makeRig: MakeRig) => void;
-export type RigBody = (t: ExecutionContext, rig: Rig) => void | Promise<void>;
+/** What a case does: all at once, or as a generator that is resumed in the turn of the event it waits for. */
+export type CaseBody = (t: ExecutionContext, rig: Rig) => void | Steps<void>;
 
-/** Declares tests that each get a rig of their own, disposed in the end. */
-export function rigTests(test: TestFn, makeRig: MakeRig): (title: string, body: RigBody) => void {
-  return (title, body) => {
-    test(title, async (t) => {
-      const rig = makeRig();
-      try {
-        await body(t, rig);
-      } finally {
-        rig.dispose();
-      }
-    });
-  };
-}
+/** Declares one case of a suite, for every profile it runs on. */
+export type Check = (title: string, body: CaseBody) => void;
+export type Suite = (check: Check) => void;
 
 /** Asserts that the call throws a HalError of this code, and returns it. */
 export function refused(t: ExecutionContext, code: HalErrorCode, call: () => unknown): HalError {

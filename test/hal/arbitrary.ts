@@ -101,6 +101,10 @@ export function callsOf(spec: CallSpec): fc.Arbitrary<RandomCall> {
     .map(([args, results, error]) => ({ spec, args, results, error }));
 }
 
+export function payloadsOf(spec: EventSpec): fc.Arbitrary<Record<string, unknown>> {
+  return fieldValues(spec.fields);
+}
+
 export interface RandomTurn {
   readonly number: number;
   readonly timeNs: number;
@@ -121,7 +125,7 @@ export function turnsOf(schema: TurnSchema): fc.Arbitrary<RandomTurn> {
     event: fc.option(
       fc
         .constantFrom(...events)
-        .chain((spec) => fieldValues(spec.fields).map((payload) => ({ spec, payload }))),
+        .chain((spec) => payloadsOf(spec).map((payload) => ({ spec, payload }))),
       { nil: undefined },
     ),
     calls: fc.array(fc.constantFrom(...calls).chain(callsOf), { maxLength: 5 }),

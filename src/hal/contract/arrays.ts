@@ -1,4 +1,4 @@
-import type { Codec, Fields, ProtoType, ValuesOf } from './codec.js';
+import { type Codec, type Fields, named, type ProtoType, type ValuesOf } from './codec.js';
 import { readFields, writeFields } from './fields.js';
 import { countRuns, readRanges, readRuns } from './packed-loops.js';
 import {
@@ -127,7 +127,7 @@ export function record<F extends Fields>(fields: F): Codec<ValuesOf<F>> {
       if (typeof value !== 'object' || value === null) return 'must be an object';
       for (const [name, codec] of entries) {
         const problem = codec.check((value as Record<string, unknown>)[name]);
-        if (problem !== undefined) return `.${name} ${problem}`;
+        if (problem !== undefined) return named(`.${name}`, problem);
       }
       return undefined;
     },
@@ -153,12 +153,13 @@ function roundingOf<V>(entries: readonly [string, Codec<unknown>][]): { round?(v
 /** A list of values; packed lists of integers have codecs of their own. */
 export function list<T>(item: Codec<T>): Codec<readonly T[]> {
   // A wrapper message keeps one field for the list, so that every codec stays one tag and one value.
-  const wrapper = record({ items: repeated(item) });
+  const items = repeated(item);
+  const wrapper = record({ items });
   return {
     name: `list of ${item.name}`,
     wireType: WIRE_LENGTH,
     proto: wrapper.proto,
-    check: (value) => wrapper.check({ items: value }),
+    check: items.check,
     ...(item.round === undefined
       ? {}
       : { round: (value) => value.map((element) => item.round?.(element) ?? element) }),
@@ -179,7 +180,7 @@ function repeated<T>(item: Codec<T>): Codec<readonly T[]> & { readonly item: Cod
       if (!Array.isArray(value)) return 'must be an array';
       for (let index = 0; index < value.length; index++) {
         const problem = item.check(value[index]);
-        if (problem !== undefined) return `[${index}] ${problem}`;
+        if (problem !== undefined) return named(`[${index}]`, problem);
       }
       return undefined;
     },

@@ -71,6 +71,11 @@ function show(value: unknown): string {
   return String(value);
 }
 
+/** Puts the name of a value before what is wrong with it, or with a part of it: "registers.r11 must be …". */
+export function named(name: string, problem: string): string {
+  return /^[.[]/.test(problem) ? name + problem : `${name} ${problem}`;
+}
+
 /** Whether a value is a whole number from 0 to `max`. */
 export function isUnsigned(value: unknown, max: number): value is number {
   return typeof value === 'number' && value >= 0 && value <= max && Number.isInteger(value);

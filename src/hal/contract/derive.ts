@@ -1,5 +1,5 @@
 import type { AnswerLedger } from './answers.js';
-import { isUnsigned } from './codec.js';
+import { isUnsigned, named } from './codec.js';
 import type { CallSpec, FieldSpec, HalContract, HalOf } from './define.js';
 import { HalError } from './errors.js';
 import { outsideTurn, type TurnScope } from './turn-scope.js';
@@ -21,7 +21,7 @@ export interface DeriveOptions {
 export function argumentProblem(spec: CallSpec, args: Args): string | undefined {
   for (const field of spec.args) {
     const problem = field.codec.check(args[field.name]);
-    if (problem !== undefined) return `${field.name} ${problem}`;
+    if (problem !== undefined) return named(field.name, problem);
   }
   return undefined;
 }
@@ -89,7 +89,7 @@ function validated(spec: CallSpec, inner: Method, scope: TurnScope): Method {
       const value = args[field.name];
       if (field.max >= 0 && isUnsigned(value, field.max)) continue;
       const problem = field.codec.check(value);
-      if (problem !== undefined) throw invalidArgument(spec, `${field.name} ${problem}`);
+      if (problem !== undefined) throw invalidArgument(spec, named(field.name, problem));
     }
     return inner(args);
   };

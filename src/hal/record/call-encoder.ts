@@ -1,4 +1,4 @@
-import { isUnsigned } from '../contract/codec.js';
+import { isUnsigned, named } from '../contract/codec.js';
 import type { CallSpec, FieldSpec } from '../contract/define.js';
 import { invalidArgument, type Method } from '../contract/derive.js';
 import { KIND, kindProblem, writeKind } from '../contract/packed-values.js';
@@ -67,7 +67,7 @@ export function recordingCall(
       const problem = writeArgument(writer, field, value);
       if (problem !== undefined) {
         writer.position = start;
-        throw invalidArgument(spec, `${field.name} ${problem}`);
+        throw invalidArgument(spec, named(field.name, problem));
       }
     }
     let result: unknown;
@@ -110,7 +110,7 @@ function refuseBadResult(
     const field = results[index] as FieldSpec;
     const { name } = field;
     const problem = problemOf(field, (result as Record<string, unknown> | undefined)?.[name]);
-    if (problem !== undefined) throw badResult(spec, `${name} ${problem}`);
+    if (problem !== undefined) throw badResult(spec, named(name, problem));
   }
 }
 

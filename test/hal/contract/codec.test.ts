@@ -166,7 +166,7 @@ test('checks name what is wrong', (t) => {
   for (const [codec, value] of cases) {
     t.is(typeof codec.check(value), 'string', `${codec.name} accepts ${String(value)}`);
   }
-  t.is(list(u8).check([1, 256]), '.items [1] must be a whole number from 0 to 255, got 256');
+  t.is(list(u8).check([1, 256]), '[1] must be a whole number from 0 to 255, got 256');
 });
 
 test('a codec that rounds says what will be read back', (t) => {

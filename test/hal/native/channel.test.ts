@@ -1,4 +1,6 @@
+import { nativeImplementations } from '../../../src/hal/native/index.js';
 import { channelSuite } from '../../contract/channel.suite.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { checkProfiles } from '../../contract/profiles.js';
+import { nativeTest } from './native-rig.js';
 
-channelSuite(nativeTest, makeNativeRig);
+channelSuite(checkProfiles(nativeTest, nativeImplementations));

@@ -1,4 +1,6 @@
+import { nativeImplementations } from '../../../src/hal/native/index.js';
 import { clockSuite } from '../../contract/clock.suite.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { checkProfiles } from '../../contract/profiles.js';
+import { nativeTest } from './native-rig.js';
 
-clockSuite(nativeTest, makeNativeRig);
+clockSuite(checkProfiles(nativeTest, nativeImplementations));

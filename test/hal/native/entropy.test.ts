@@ -1,4 +1,6 @@
+import { nativeImplementations } from '../../../src/hal/native/index.js';
 import { entropySuite } from '../../contract/entropy.suite.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { checkProfiles } from '../../contract/profiles.js';
+import { nativeTest } from './native-rig.js';
 
-entropySuite(nativeTest, makeNativeRig);
+entropySuite(checkProfiles(nativeTest, nativeImplementations));

@@ -1,4 +1,6 @@
+import { nativeImplementations } from '../../../src/hal/native/index.js';
 import { eventFdSuite } from '../../contract/event-fd.suite.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { checkProfiles } from '../../contract/profiles.js';
+import { nativeTest } from './native-rig.js';
 
-eventFdSuite(nativeTest, makeNativeRig);
+eventFdSuite(checkProfiles(nativeTest, nativeImplementations));

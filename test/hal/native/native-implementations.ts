@@ -1,11 +1,12 @@
 import type { AnyImplementation } from '../../../src/hal/bind.js';
 import type { HalContract, HalEvents, HalOf } from '../../../src/hal/contract/define.js';
 import { type NativeOptions, nativeImplementations } from '../../../src/hal/native/index.js';
-import type { Rig } from '../../contract/rig.js';
+import type { HalSource } from '../../contract/rig.js';
 
 type Payload = Readonly<Record<string, unknown>>;
 
-class NativeRig implements Rig {
+/** The native side alone, without turns and whatever a profile puts before it. */
+export class NativeRig implements HalSource {
   readonly #implementations: readonly AnyImplementation[];
   readonly #hals = new Map<HalContract, object>();
   readonly #arrived = new Map<string, Payload[]>();
@@ -65,6 +66,6 @@ class NativeRig implements Rig {
   }
 }
 
-export function makeNativeRig(options: NativeOptions = {}): Rig {
+export function makeNativeRig(options: NativeOptions = {}): NativeRig {
   return new NativeRig(options);
 }

@@ -1,7 +1,8 @@
 import { accessSync, constants } from 'node:fs';
-import test, { type TestFn } from 'ava';
+import test, { type ExecutionContext, type TestFn } from 'ava';
 import { HalError } from '../../../src/hal/contract/errors.js';
 import { loadAddon } from '../../../src/hal/native/index.js';
+import { makeNativeRig, type NativeRig } from './native-implementations.js';
 
 export { makeNativeRig } from './native-implementations.js';
 
@@ -34,3 +35,19 @@ function orSkip(reason: string | undefined): TestFn {
 /** `test`, or what registers skipped tests with the reason. */
 export const nativeTest: TestFn = orSkip(missingAddon());
 export const kvmTest: TestFn = orSkip(missingAddon() ?? missingKvm());
+
+/** Declares tests of the native side alone, each with a rig of its own. */
+export function rigTests(
+  testFn: TestFn,
+): (title: string, body: (t: ExecutionContext, rig: NativeRig) => void | Promise<void>) => void {
+  return (title, body) => {
+    testFn(title, async (t) => {
+      const rig = makeNativeRig();
+      try {
+        await body(t, rig);
+      } finally {
+        rig.dispose();
+      }
+    });
+  };
+}

@@ -1,9 +1,12 @@
+import { nativeImplementations } from '../../../src/hal/native/index.js';
 import { Seccomp } from '../../../src/hal/seccomp.js';
-import { never, refused, rigTests } from '../../contract/rig.js';
+import { checkProfiles } from '../../contract/profiles.js';
+import { never, refused } from '../../contract/rig.js';
 import { runHelper } from './child-process.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { nativeTest, rigTests } from './native-rig.js';
 
-const check = rigTests(nativeTest, makeNativeRig);
+const check = checkProfiles(nativeTest, nativeImplementations);
+const checkNative = rigTests(nativeTest);
 
 check('seccomp: probe says what the kernel offers', (t, rig) => {
   const offered = rig.hal(Seccomp).probe();
@@ -21,7 +24,7 @@ check('seccomp: programs that are none are refused before anything is done', (t,
   }
 });
 
-check('seccomp: an installed filter holds, and a malformed one is refused', (t, rig) => {
+checkNative('seccomp: an installed filter holds, and a malformed one is refused', (t, rig) => {
   if (!rig.hal(Seccomp).probe().tsync || process.arch !== 'x64') {
     t.pass('this kernel takes no filters, or the helper has no number for this architecture');
     return;

@@ -3,11 +3,11 @@ import { EventFd } from '../../../src/hal/event-fd.js';
 import { Mmap } from '../../../src/hal/mmap.js';
 import { loadAddon } from '../../../src/hal/native/addon.js';
 import { addonFunction } from '../../../src/hal/native/from-addon.js';
-import { refused, rigTests } from '../../contract/rig.js';
+import { refused } from '../../contract/rig.js';
 import { runHelper } from './child-process.js';
-import { makeNativeRig, nativeTest } from './native-rig.js';
+import { makeNativeRig, nativeTest, rigTests } from './native-rig.js';
 
-const check = rigTests(nativeTest, makeNativeRig);
+const check = rigTests(nativeTest);
 
 check('session: handles count from 1 in each, and one does not know the other', (t, rig) => {
   const other = makeNativeRig();
