@@ -21,7 +21,7 @@ export interface RunResult extends RunSummary {
   readonly exitCode: number;
 }
 
-const DEFAULT_COLUMNS = 80;
+const DEFAULT_SIZE = { columns: 80, rows: 24 } as const;
 
 /** Runs the VM with a live view; on a terminal a chart, in a pipe lines. */
 export async function runAndShow(flags: RunFlags, output: Output): Promise<RunResult> {
@@ -29,7 +29,10 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
   const view = new RunView(
     mode,
     (text) => void process.stdout.write(text),
-    process.stdout.columns ?? DEFAULT_COLUMNS,
+    () => ({
+      columns: process.stdout.columns ?? DEFAULT_SIZE.columns,
+      rows: process.stdout.rows ?? DEFAULT_SIZE.rows,
+    }),
   );
   const stream = flags.console === undefined ? undefined : createWriteStream(flags.console);
   const end = await runLive({
