@@ -24,12 +24,12 @@ export async function inspectCommand(
   output: Output,
 ): Promise<number> {
   const trace = openTraceFile(file);
+  const lane = laneNamed(trace, flags.lane ?? 'main');
   if (flags.turn === undefined) {
     overview(trace, output);
     return EXIT.ok;
   }
   const program = await findProgram(trace.program, flags.program);
-  const lane = laneNamed(trace, flags.lane ?? 'main');
   const turn = findTurn(trace, lane, flags.turn, new TurnSchema(program.contracts));
   showTurn(turn, output);
   return EXIT.ok;
