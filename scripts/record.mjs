@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const MAX_BYTES = 1024 * 1024;
@@ -28,21 +28,33 @@ function killChild(pid) {
   process.kill(Number(children[0]), 'SIGKILL');
 }
 
-for (const name of names) {
-  const [config, trace] = ['config.json', 'run.mcap'].map((file) => join(folder, name, file));
-  console.log(`${name}:`);
-  const child = spawn(
-    process.execPath,
-    [join(root, 'dist/bin/halyard.mjs'), 'record', trace, '--config', config],
-    { stdio: 'inherit' },
-  );
+/** Records one run; kills its device once the balloon holds so much. @returns the exit code */
+async function record(name, trace) {
+  const config = join(folder, name, 'config.json');
+  const { killDeviceAtBalloonMiB = Number.POSITIVE_INFINITY } = disturbance(name);
+  const args = [join(root, 'dist/bin/halyard.mjs'), 'record', trace, '--config', config];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
-  const { killDeviceAfterMs } = disturbance(name);
-  if (killDeviceAfterMs !== undefined) {
-    await wait(killDeviceAfterMs);
-    killChild(child.pid);
+  let toKill = Number.isFinite(killDeviceAtBalloonMiB);
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      console.log(line);
+      const balloonMiB = Number(/balloon (\d+) MiB/.exec(line)?.[1] ?? 0);
+      if (!toKill || balloonMiB < killDeviceAtBalloonMiB) continue;
+      killChild(child.pid);
+      toKill = false;
+    }
+  } finally {
+    if (child.exitCode === null) child.kill();
   }
-  const status = await ended;
+  if (toKill) throw new Error(`the balloon never held ${killDeviceAtBalloonMiB} MiB`);
+  return ended;
+}
+
+for (const name of names) {
+  const trace = join(folder, name, 'run.mcap');
+  console.log(`${name}:`);
+  const status = await record(name, trace);
   if (status !== 0) process.exit(status);
   const { size } = statSync(trace);
   if (size > MAX_BYTES) {

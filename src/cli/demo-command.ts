@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
@@ -54,6 +54,11 @@ export async function demoCommand(output: Output): Promise<number> {
 
 async function missingHardware(): Promise<string | undefined> {
   if (!existsSync('/dev/kvm')) return 'this machine has no /dev/kvm';
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch {
+    return 'this user may not open /dev/kvm';
+  }
   if (!existsSync(microGuestPath())) return 'the micro guest is not built';
   try {
     const { loadAddon } = await import('../hal/native/index.js');

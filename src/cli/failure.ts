@@ -25,7 +25,9 @@ export function explain(error: unknown): { line: string; exitCode: number; code:
     return { line: error.message, exitCode: EXIT.badInput, code: error.code };
   }
   if (error instanceof TraceWriteError) {
-    return { line: error.message, exitCode: EXIT.failed, code: error.code };
+    // A file that cannot even be begun has a name that makes no sense.
+    const exitCode = error.syscall === 'open' ? EXIT.badInput : EXIT.failed;
+    return { line: error.message, exitCode, code: error.code };
   }
   if (error instanceof DeviceProcessError) {
     return { line: error.message, exitCode: EXIT.failed, code: error.code };

@@ -1,7 +1,13 @@
 import { TurnSchema } from '../hal/contract/schema.js';
 import { formatCall, formatEvent } from '../hal/replay/format.js';
 import { type DecodedTurn, decodeTurn } from '../hal/replay/turn-decoder.js';
-import { openTraceFile, type RecordedLane, readLane, type TraceFile } from '../trace/trace-file.js';
+import {
+  laneSource,
+  openTraceFile,
+  type RecordedLane,
+  readLane,
+  type TraceFile,
+} from '../trace/trace-file.js';
 import { EXIT, UsageError } from './failure.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
@@ -19,12 +25,12 @@ export async function inspectCommand(
   output: Output,
 ): Promise<number> {
   const trace = openTraceFile(file);
+  const lane = laneNamed(trace, flags.lane ?? 'main');
   if (flags.turn === undefined) {
     overview(trace, output);
     return EXIT.ok;
   }
   const program = await findProgram(trace.program, flags.program);
-  const lane = laneNamed(trace, flags.lane ?? 'main');
   const turn = findTurn(trace, lane, flags.turn, new TurnSchema(program.contracts));
   showTurn(turn, output);
   return EXIT.ok;

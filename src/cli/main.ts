@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
+import { packageVersion } from '../package-info.js';
 import { DEFAULT_CONFIG, parseBalloonConfig } from '../programs/balloon-config.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import { Output } from './output.js';
@@ -37,10 +38,17 @@ function number(text: string): number {
   return value;
 }
 
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number of 0 or more');
+  return Number(text);
+}
+
 function margin(text: string): unknown {
   if (text === 'auto') return text;
-  if (text.startsWith('-')) return { belowAvailable: number(text.slice(1)) };
-  return number(text);
+  if (!/^-?\d+(\.\d+)?$/.test(text)) {
+    throw new InvalidArgumentError('expected a number of MiB, -N or "auto"');
+  }
+  return text.startsWith('-') ? { belowAvailable: Number(text.slice(1)) } : Number(text);
 }
 
 function addRunOptions(command: Command): Command {
@@ -72,11 +80,19 @@ function addRunOptions(command: Command): Command {
 }
 
 function readConfig(text: string): unknown {
-  const json = text.trimStart().startsWith('{') ? text : readFileSync(text, 'utf8');
+  const json = text.trimStart().startsWith('{') ? text : readConfigFile(text);
   try {
     return JSON.parse(json);
   } catch (error) {
     throw new UsageError(`--config is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function readConfigFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--config ${path} cannot be read: ${(error as Error).message}`);
   }
 }
 
@@ -101,10 +117,21 @@ function runFlags(flags: Flags, record: string | undefined) {
   };
 }
 
+const EXAMPLES = `
+Examples:
+  halyard demo                                       see all of it in half a minute
+  halyard run --margin -300 --seconds 30 --record run.mcap
+  halyard replay run.mcap                            without hardware, on any machine
+  halyard inspect run.mcap --turn 12                 every call of one turn
+
+Exit codes: 0 all is well; 1 a divergence or a failed run; 2 bad input or usage; 3 hardware that is not there`;
+
 const halyard = new Command('halyard')
   .description(
     'Runs virtual machines whose memory a balloon policy manages; records them and replays them anywhere.',
   )
+  .version(packageVersion(), '-v, --version', 'print the version')
+  .addHelpText('after', EXAMPLES)
   .exitOverride()
   .configureOutput({
     outputError: (text, write) => write(`halyard: ${text.replace(/^error: /, '')}`),
@@ -156,7 +183,7 @@ halyard
 halyard
   .command('inspect <file>')
   .description('say what a trace is; with --turn, show every call of one turn')
-  .option('--turn <n>', 'the turn to show, from 0', number)
+  .option('--turn <n>', 'the turn to show, from 0', wholeNumber)
   .option('--lane <name>', 'of this lane', 'main')
   .option('--program <module>', 'the module that exports the recorded program, if it is not ours')
   .option('--json', 'print one JSON value')

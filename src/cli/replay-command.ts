@@ -7,12 +7,16 @@ import type { MatchMode } from '../hal/replay/matcher.js';
 import type { ReplayObserver } from '../reactor/replay-driver.js';
 import { replayLane } from '../run.js';
 import { TraceFormatError } from '../trace/errors.js';
-import { contractProblems, openTraceFile, readLane, type TraceFile } from '../trace/trace-file.js';
+import {
+  contractProblems,
+  firstProblems,
+  openTraceFile,
+  readLane,
+  type TraceFile,
+} from '../trace/trace-file.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
-
-const SHOWN_PROBLEMS = 3;
 
 export interface ReplayFlags {
   readonly match: MatchMode;
@@ -54,7 +58,7 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
   const problems = contractProblems(trace, program.contracts);
   if (problems.length > 0) {
     throw new UsageError(
-      `${path}: the contracts have changed since it was recorded: ${firstOf(problems)}. Record it again, or replay it ` +
+      `${path}: the contracts have changed since it was recorded: ${firstProblems(problems)}. Record it again, or replay it ` +
         'with the version that recorded it',
     );
   }
@@ -107,13 +111,6 @@ function result(
     divergence,
     warnings: trace.warnings,
   };
-}
-
-/** A few of many, and how many more. */
-function firstOf(problems: readonly string[]): string {
-  const shown = problems.slice(0, SHOWN_PROBLEMS).join('; ');
-  const rest = problems.length - SHOWN_PROBLEMS;
-  return rest > 0 ? `${shown}; and ${rest} more such differences` : shown;
 }
 
 function recordAgain(trace: TraceFile): string {

@@ -1,7 +1,7 @@
-import { createWriteStream, fstatSync, statSync } from 'node:fs';
+import { createWriteStream, fstatSync, openSync, statSync, type WriteStream } from 'node:fs';
 import { describeVmEnd } from '../machine/vm-end.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
-import { EXIT, UsageError } from './failure.js';
+import { EXIT, explain, UsageError } from './failure.js';
 import { type LiveEnd, runLive } from './live.js';
 import { mebibytes, type Output } from './output.js';
 import { type RunSummary, RunView } from './run-view.js';
@@ -23,7 +23,7 @@ export interface RunResult extends RunSummary {
   readonly exitCode: number;
 }
 
-const DEFAULT_COLUMNS = 80;
+const DEFAULT_SIZE = { columns: 80, rows: 24 } as const;
 
 /** Runs the VM with a live view; on a terminal a chart, in a pipe lines. */
 export async function runAndShow(flags: RunFlags, output: Output): Promise<RunResult> {
@@ -32,9 +32,12 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
   const view = new RunView(
     mode,
     (text) => void process.stdout.write(text),
-    process.stdout.columns ?? DEFAULT_COLUMNS,
+    () => ({
+      columns: process.stdout.columns ?? DEFAULT_SIZE.columns,
+      rows: process.stdout.rows ?? DEFAULT_SIZE.rows,
+    }),
   );
-  const stream = flags.console === undefined ? undefined : createWriteStream(flags.console);
+  const stream = flags.console === undefined ? undefined : consoleFile(flags.console, output);
   const end = await runLive({
     config: flags.config,
     record: flags.record,
@@ -69,8 +72,21 @@ function refuseOwnOutput(path: string): void {
   }
 }
 
+/** A console that cannot be written any more does not end the VM. */
+function consoleFile(path: string, output: Output): WriteStream {
+  let fd: number;
+  try {
+    fd = openSync(path, 'w');
+  } catch (error) {
+    throw new UsageError(`--console ${path} cannot be written: ${(error as Error).message}`);
+  }
+  const stream = createWriteStream(path, { fd });
+  stream.on('error', (error) => output.warn(`--console ${path}: ${error.message}`));
+  return stream;
+}
+
 function exitCodeOf(summary: RunSummary, end: LiveEnd): number {
-  if (end.traceError !== undefined) return EXIT.failed;
+  if (end.traceError !== undefined) return explain(end.traceError).exitCode;
   const { end: vmEnd } = summary;
   if (vmEnd === undefined || vmEnd.kind === 'stopped') return EXIT.ok;
   return vmEnd.kind === 'guest-exit' && vmEnd.code === 0 ? EXIT.ok : EXIT.failed;

@@ -2,7 +2,7 @@ import { BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
 import type { VmEnd } from '../machine/vm-end.js';
 import type { PolicyDecision, PolicySample } from '../policy/policy-observer.js';
 import type { BalloonVmObserver } from '../programs/balloon-vm.js';
-import { type ChartPoint, drawChart, pagesToMiB } from './chart.js';
+import { type ChartPoint, type ChartSize, drawChart, pagesToMiB } from './chart.js';
 
 export interface RunSummary {
   readonly end: VmEnd | undefined;
@@ -16,11 +16,14 @@ export interface RunSummary {
   readonly recovered: boolean;
 }
 
+/** The last messages stand below the chart. */
+const LINES = 4;
+
 /** Shows a run while it goes on: a chart on a terminal, lines in a pipe, nothing with `--json`. */
 export class RunView implements BalloonVmObserver {
   private readonly mode: 'chart' | 'lines' | 'silent';
   private readonly write: (text: string) => void;
-  private readonly columns: number;
+  private readonly size: () => ChartSize;
   private readonly points: ChartPoint[] = [];
   private readonly lines: string[] = [];
   private drawn = 0;
@@ -33,10 +36,15 @@ export class RunView implements BalloonVmObserver {
   private underMargin = false;
   private end: VmEnd | undefined;
 
-  constructor(mode: 'chart' | 'lines' | 'silent', write: (text: string) => void, columns: number) {
+  /** @param size the terminal's, as it is now. */
+  constructor(
+    mode: 'chart' | 'lines' | 'silent',
+    write: (text: string) => void,
+    size: () => ChartSize,
+  ) {
     this.mode = mode;
     this.write = write;
-    this.columns = columns;
+    this.size = size;
   }
 
   guestLine(line: string): void {
@@ -71,7 +79,7 @@ export class RunView implements BalloonVmObserver {
     this.lowest = Math.min(this.lowest ?? availableMiB, availableMiB);
     if (availableMiB < marginMiB) this.underMargin = true;
     const balloonMiB = pagesToMiB(this.actualPages);
-    this.points.push({ availableMiB, marginMiB, balloonMiB });
+    this.points.push({ seconds: this.seconds(timeNs), availableMiB, marginMiB, balloonMiB });
     if (this.mode === 'lines') {
       this.write(
         `${this.at(timeNs)}  available ${availableMiB} MiB, margin ${marginMiB} MiB, balloon ` +
@@ -102,23 +110,36 @@ export class RunView implements BalloonVmObserver {
     };
   }
 
-  private at(timeNs: number): string {
+  private seconds(timeNs: number): number {
     this.startNs ??= timeNs;
-    return `${((timeNs - this.startNs) / NS_PER_S).toFixed(1).padStart(6)} s`;
+    return (timeNs - this.startNs) / NS_PER_S;
+  }
+
+  private at(timeNs: number): string {
+    return `${this.seconds(timeNs).toFixed(1).padStart(6)} s`;
   }
 
   private say(text: string): void {
     if (this.mode === 'lines') this.write(`${text}\n`);
     if (this.mode !== 'chart') return;
-    this.lines.push(text.slice(0, this.columns - 1));
+    this.lines.push(text);
     this.redraw();
   }
 
+  /** In one write, each row over its predecessor: a terminal that is cleared first would flicker. */
   private redraw(): void {
     if (this.mode !== 'chart' || this.points.length === 0) return;
-    const rows = [...drawChart(this.points, this.columns), ...this.lines.slice(-4)];
-    const up = this.drawn === 0 ? '' : `\u001b[${this.drawn}A\u001b[J`;
-    this.write(`${up}${rows.join('\n')}\n`);
-    this.drawn = rows.length;
+    const { columns, rows } = this.size();
+    const lines = this.lines.slice(-LINES).map((line) => cut(line, columns - 1));
+    // The cursor waits in the row below.
+    const chart = drawChart(this.points, { columns, rows: rows - LINES - 1 });
+    const up = this.drawn === 0 ? '' : `\u001b[${this.drawn}A\r`;
+    const drawn = [...chart, ...lines];
+    this.write(`${up}${drawn.map((row) => `${row}\u001b[K\n`).join('')}\u001b[J`);
+    this.drawn = drawn.length;
   }
+}
+
+function cut(line: string, columns: number): string {
+  return line.length <= columns ? line : `${line.slice(0, columns - 1)}…`;
 }

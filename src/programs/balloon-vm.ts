@@ -140,9 +140,9 @@ export class BalloonVm implements ProgramRoot {
     transport: MmioTransport,
     statusRegion: number,
   ): BusDevice {
-    const { mmap, eventFd, channel, process, reactor } = this;
+    const { mmap, eventFd, channel, clock, process, reactor } = this;
     const device = new DeviceProcess({
-      hal: { mmap, eventFd, channel, process },
+      hal: { mmap, eventFd, channel, clock, process },
       events: reactor,
       lane: 'device',
       transport,

@@ -56,7 +56,9 @@ export class TraceWriteError extends Error {
   constructor(file: string, position: number, cause: unknown) {
     const errno = textProperty(cause, 'code') ?? 'UNKNOWN';
     const syscall = textProperty(cause, 'syscall') ?? 'write';
-    super(`${file}: ${syscall} failed with ${errno}${consequence(syscall, position)}`, { cause });
+    super(`${file}: ${syscall} failed with ${errno}${consequence(errno, syscall, position)}`, {
+      cause,
+    });
     this.errno = errno;
     this.syscall = syscall;
     this.file = file;
@@ -64,7 +66,8 @@ export class TraceWriteError extends Error {
   }
 }
 
-function consequence(syscall: string, position: number): string {
+function consequence(errno: string, syscall: string, position: number): string {
+  if (errno === 'EEXIST') return '; name a file that does not exist yet';
   if (syscall === 'open') return '; no trace was begun';
   const rest = position === 0 ? 'there is no trace' : 'the trace ends here, and can be repaired';
   return ` after ${position} bytes; ${rest}`;

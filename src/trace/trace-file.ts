@@ -158,7 +158,7 @@ export function readLane<T>(
     return body(source);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
-    const reason = `turn ${source.sequence} of the lane ${lane.name} cannot be decoded: ${error.message}`;
+    const reason = `lane ${lane.name}, message ${source.sequence}: ${error.message}`;
     throw new TraceFormatError('TRACE_CORRUPT', trace.path, source.position, reason, {
       cause: error,
     });
@@ -177,4 +177,13 @@ export function contractProblems(trace: TraceFile, present: readonly HalContract
     } else problems.push(...incompatibilities(recorded, summarize(contract)));
   });
   return problems;
+}
+
+const SHOWN_PROBLEMS = 3;
+
+/** A few of many problems, and how many more there are. */
+export function firstProblems(problems: readonly string[]): string {
+  const shown = problems.slice(0, SHOWN_PROBLEMS).join('; ');
+  const rest = problems.length - SHOWN_PROBLEMS;
+  return rest > 0 ? `${shown}; and ${rest} more such differences` : shown;
 }

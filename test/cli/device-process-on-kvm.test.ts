@@ -98,3 +98,30 @@ onKvm(name('killed in the middle of an inflate, the device goes on as device#2')
   t.is((await replayFile(path, { match: 'exact' })).verdict, 'identical');
   t.deepEqual(laneProcesses(), []);
 });
+
+onKvm(
+  name('stopped in the middle of an inflate, the device is found to hang and ended'),
+  async (t) => {
+    const path = join(folder, 'stopped.mcap');
+    let stopped: number | undefined;
+    const { end, lines, lanes, notices } = await run(path, (pages) => {
+      if (stopped !== undefined || pages < PAGES / 4) return;
+      stopped = laneProcesses()[0];
+      if (stopped !== undefined) process.kill(stopped, 'SIGSTOP');
+    });
+    t.not(stopped, undefined);
+    t.is(end.failure, undefined);
+    t.true(lines.includes(FULL), lines.join('\n'));
+    t.deepEqual(lanes, [
+      ['main', 'stopped'],
+      ['device', 'killed'],
+      ['device#2', 'stopped'],
+    ]);
+    t.true(
+      notices.some((notice) => notice.includes('does not answer')),
+      notices.join('\n'),
+    );
+    t.is((await replayFile(path, { match: 'exact' })).verdict, 'identical');
+    t.deepEqual(laneProcesses(), []);
+  },
+);

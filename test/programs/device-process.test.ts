@@ -233,3 +233,52 @@ test('restarts further apart than ten seconds do not add up', (t) => {
   t.is(host.main.end, undefined);
   t.is(host.lanes.length, 10);
 });
+
+test('a device that hangs while an answer is due is ended and started again, with the reason', (t) => {
+  const host = new TwoLanes();
+  const { inflate } = boot(host);
+  t.false(host.isArmed('device.answer'), 'nothing runs while nothing is due');
+  host.hangDevice();
+  host.driver.write32(0x104, 5);
+  t.true(host.isArmed('device.answer'));
+  host.expire('device.answer');
+  t.deepEqual(names(host), ['main', 'device'], 'one silence may be our own');
+  host.expire('device.answer');
+  t.deepEqual(names(host), ['main', 'device', 'device#2']);
+  t.deepEqual(host.lanes[1]?.exit, { code: -1, signal: 'SIGKILL' });
+  t.false(host.isArmed('device.answer'));
+  const restarts = host.notices.filter((notice) => notice.includes('started again'));
+  t.is(restarts.length, 1);
+  t.regex(restarts[0] ?? '', /SIGKILL \(the device hangs: it does not answer set-config\)/);
+  host.fill(0x1000);
+  const head = inflate.post(host.writeFrames([0x1000]));
+  host.kick(0);
+  t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }], 'the guest goes on');
+  t.is(host.driver.read32(0x104), 5);
+  host.shutDown();
+  for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+});
+
+test('a guest that resets a device that hangs waits no longer than until that is ended', (t) => {
+  const host = new TwoLanes();
+  boot(host);
+  host.hangDevice();
+  t.false(host.beginAccess(virtioSlot(0).address + 0x70, new Uint8Array(4), true));
+  host.settle();
+  t.false(host.isAnswered);
+  host.expire('device.answer');
+  host.expire('device.answer');
+  t.true(host.isAnswered);
+  t.deepEqual(names(host), ['main', 'device', 'device#2']);
+});
+
+test('an answer that comes between two silences ends neither the device nor the run', (t) => {
+  const host = new TwoLanes();
+  boot(host);
+  for (let time = 0; time < 4; time++) {
+    host.beginAccess(virtioSlot(0).address + 0x104, Uint8Array.of(time, 0, 0, 0), true);
+    host.expire('device.answer');
+  }
+  t.deepEqual(names(host), ['main', 'device']);
+  t.false(host.isArmed('device.answer'));
+});

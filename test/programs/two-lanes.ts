@@ -1,3 +1,4 @@
+import { ContainerModule } from 'inversify';
 import { type ComposedLane, composeLane } from '../../src/compose.js';
 import type { AnyImplementation } from '../../src/hal/bind.js';
 import { Clock } from '../../src/hal/clock.js';
@@ -24,7 +25,7 @@ import {
 import { type Post, TaskQueue } from '../../src/hal/simulated/task-queue.js';
 import { virtioSlot } from '../../src/machine/layout.js';
 import { type BalloonVmConfig, parseBalloonConfig } from '../../src/programs/balloon-config.js';
-import { balloonVm } from '../../src/programs/balloon-vm.js';
+import { BALLOON_VM_OBSERVER, balloonVm } from '../../src/programs/balloon-vm.js';
 import type { RunEnd } from '../../src/reactor/reactor.js';
 import { replayLane } from '../../src/run.js';
 import { DriverQueue, MmioDriver } from '../devices/driver-model.js';
@@ -59,18 +60,24 @@ class Killed extends Error {}
 export class TwoLanes {
   readonly queue = new TaskQueue();
   readonly lanes: LaneRecord[] = [];
+  /** What the run said about itself. */
+  readonly notices: string[] = [];
   readonly config: BalloonVmConfig;
   readonly main: LaneRecord;
   trap: Trap | undefined;
   nowNs = 1_000;
   /** Kills the device's present process, wherever it is. */
   killDevice: () => void = () => {};
+  /** Stops the device's present process, as SIGSTOP does: it lives and does nothing. */
+  hangDevice: () => void = () => {};
   readonly ioeventfds = new Map<number, number>();
   readonly driver: MmioDriver;
   readonly mmap: MmapHal;
   readonly #handles = new HandleSpace();
   readonly #eventFds = simulatedEventFd({ handles: this.#handles, post: this.queue.post });
   #emitKvm: Emitter<typeof Kvm> | undefined;
+  #emitClock: Emitter<typeof Clock> | undefined;
+  readonly #timers = new Map<number, { readonly name: string; isArmed: boolean }>();
   #answer: Uint8Array | undefined;
   #call = 0;
   ramRegion = 0;
@@ -90,7 +97,12 @@ export class TwoLanes {
       write: (offset, bytes) => void this.access(address + offset, bytes, true),
     });
     this.main = this.#record('main');
-    const lane = this.#compose(this.main, this.#mainHardware(), () => true);
+    const observer = new ContainerModule(({ bind }) => {
+      bind(BALLOON_VM_OBSERVER).toConstantValue({
+        notice: (text: string) => this.notices.push(text),
+      });
+    });
+    const lane = this.#compose(this.main, this.#mainHardware(), () => true, [observer]);
     lane.reactor.start(lane.setUp, (end) => {
       this.main.end = end;
       lane.dispose();
@@ -156,6 +168,19 @@ export class TwoLanes {
     return into.every((byte) => byte === 0);
   }
 
+  /** Whether a timer of this name runs. */
+  isArmed(name: string): boolean {
+    return [...this.#timers.values()].some((timer) => timer.name === name && timer.isArmed);
+  }
+
+  /** Lets the running timers of this name expire once. */
+  expire(name: string): void {
+    for (const [timer, state] of this.#timers) {
+      if (state.name === name && state.isArmed) this.#emitClock?.expired({ timer, count: 1 });
+    }
+    this.settle();
+  }
+
   /** The guest powers off. */
   shutDown(): void {
     const exit = { vcpu: FIRST_VCPU, reason: 'shutdown', address: 0, size: 0 } as const;
@@ -182,14 +207,20 @@ export class TwoLanes {
     record: LaneRecord,
     implementations: readonly AnyImplementation[],
     isAlive: () => boolean,
+    extra: readonly ContainerModule[] = [],
   ): ComposedLane {
-    return composeLane(balloonVm, record.incarnation, this.config, {
-      kind: 'recording',
+    const profile = {
+      kind: 'recording' as const,
       implementations,
       clockNs: () => this.nowNs++,
       // A process that is killed in a turn never sends it.
-      sink: { turn: (...turn) => isAlive() && record.turns.turn(...turn) },
-    });
+      sink: {
+        turn: (...turn: Parameters<TurnBuffer['turn']>) => {
+          if (isAlive()) record.turns.turn(...turn);
+        },
+      },
+    };
+    return composeLane(balloonVm, record.incarnation, this.config, profile, extra);
   }
 
   #startDevice(
@@ -199,7 +230,8 @@ export class TwoLanes {
   ): SimulatedChild {
     const record = this.#record(incarnation);
     let alive = true;
-    const post: Post = (task) => this.queue.post(() => alive && task());
+    let hangs = false;
+    const post: Post = (task) => this.queue.post(() => alive && !hangs && task());
     const kill = (signal: string) => {
       if (!alive) return;
       alive = false;
@@ -207,6 +239,9 @@ export class TwoLanes {
       lane.reactor.halt();
     };
     this.killDevice = () => kill('SIGKILL');
+    this.hangDevice = () => {
+      hangs = true;
+    };
     const lane = this.#compose(record, this.#deviceHardware(incarnation, given, post), () => alive);
     post(() =>
       lane.reactor.start(lane.setUp, (end) => {
@@ -281,13 +316,19 @@ export class TwoLanes {
         release: (handle) => channel.release(handle),
         start: (...args) => this.#startDevice(...args),
       }),
-      implement(Clock, () => ({
-        now: () => this.nowNs,
-        createTimer: () => ++timers,
-        arm: () => {},
-        disarm: () => {},
-        closeTimer: () => {},
-      })),
+      implement(Clock, (emit) => {
+        this.#emitClock = emit;
+        return {
+          now: () => this.nowNs,
+          createTimer: ({ name }) => {
+            this.#timers.set(++timers, { name, isArmed: false });
+            return timers;
+          },
+          arm: ({ timer }) => this.#setTimer(timer, true),
+          disarm: ({ timer }) => this.#setTimer(timer, false),
+          closeTimer: ({ timer }) => void this.#timers.delete(timer),
+        };
+      }),
       implement(MemPressure, () => ({
         probe: () => ({ source: 'none', reason: 'a simulated host' }) as const,
         arm: () => {},
@@ -296,6 +337,11 @@ export class TwoLanes {
       implement(Console, () => ({ write: () => {} })),
       ...[Seccomp, Entropy, HostFiles].map((contract) => absent(contract as HalContract)),
     ] as AnyImplementation[];
+  }
+
+  #setTimer(timer: number, isArmed: boolean): void {
+    const state = this.#timers.get(timer);
+    if (state !== undefined) state.isArmed = isArmed;
   }
 
   #fakeKvm(): HalOf<typeof Kvm> {

@@ -1,6 +1,7 @@
 import type { Channel } from '../../../hal/channel.js';
 import type { HalOf } from '../../../hal/contract/define.js';
 import { HalError } from '../../../hal/contract/errors.js';
+import type { AnswerDeadline } from './answer-deadline.js';
 import { decodeReply, encodeRequest } from './codec.js';
 import type { Reply, Request } from './messages.js';
 import type { RequestKind } from './protocol.js';
@@ -16,6 +17,7 @@ interface Expected {
 export class Conversation {
   readonly #channel: HalOf<typeof Channel>;
   readonly #transport: number;
+  readonly #deadline: AnswerDeadline;
   readonly #onBroken: (reason: string) => void;
   readonly #expected: Expected[] = [];
   #isOver = false;
@@ -24,10 +26,12 @@ export class Conversation {
   constructor(
     channel: HalOf<typeof Channel>,
     transport: number,
+    deadline: AnswerDeadline,
     onBroken: (reason: string) => void,
   ) {
     this.#channel = channel;
     this.#transport = transport;
+    this.#deadline = deadline;
     this.#onBroken = onBroken;
   }
 
@@ -35,9 +39,15 @@ export class Conversation {
     return this.#isOver;
   }
 
+  /** What has been asked longest and is not answered. */
+  get oldest(): RequestKind | undefined {
+    return this.#expected[0]?.to;
+  }
+
   /** Nothing is sent or taken any more. */
   end(): void {
     this.#isOver = true;
+    this.#deadline.close();
   }
 
   /** Sends a request that nothing answers. */
@@ -65,9 +75,11 @@ export class Conversation {
       this.#onBroken('the device sent a message that nothing asked for');
       return;
     }
+    this.#deadline.heard();
     const decoded = decodeReply(expected.to, expected.acknowledges, data);
     if (decoded.ok) expected.then(decoded.message);
     else this.#onBroken(`the reply to ${expected.to} is malformed (${decoded.refusal})`);
+    if (this.#expected.length === 0) this.#deadline.rest();
   }
 
   #expect(
@@ -78,6 +90,7 @@ export class Conversation {
   ): void {
     // Before it is sent: a simulated device may answer within the call.
     this.#expected.push({ to: request.kind, acknowledges, then });
+    this.#deadline.expect();
     this.#send(request, acknowledges, attach);
   }
 

@@ -1,4 +1,5 @@
 import { Channel } from '../../../hal/channel.js';
+import type { Clock } from '../../../hal/clock.js';
 import type { HalOf } from '../../../hal/contract/define.js';
 import { EventFd } from '../../../hal/event-fd.js';
 import type { Mmap } from '../../../hal/mmap.js';
@@ -12,6 +13,7 @@ import {
   STATUS_DRIVER_OK,
   STATUS_FEATURES_OK,
 } from '../mmio-registers.js';
+import { AnswerDeadline } from './answer-deadline.js';
 import { decodeBackendRequest } from './codec.js';
 import { Conversation } from './conversation.js';
 import type { MemRegion, Reply, Request } from './messages.js';
@@ -27,6 +29,7 @@ export interface FrontendHal {
   readonly mmap: HalOf<typeof Mmap>;
   readonly eventFd: HalOf<typeof EventFd>;
   readonly channel: HalOf<typeof Channel>;
+  readonly clock: HalOf<typeof Clock>;
 }
 
 /** What a device elsewhere has to be told, and what of it is ours to serve. */
@@ -79,8 +82,13 @@ export class VhostUserBackend implements VirtioBackend {
   constructor(options: FrontendOptions) {
     this.#options = options;
     this.#memory = new GuestMemory(options.hal.mmap, options.ram);
-    const { hal, transport } = options;
-    this.#conversation = new Conversation(hal.channel, transport, (reason) => this.#break(reason));
+    const { hal, events, transport } = options;
+    const deadline = new AnswerDeadline(hal.clock, events, () =>
+      this.#break(`the device hangs: it does not answer ${this.#conversation.oldest}`),
+    );
+    this.#conversation = new Conversation(hal.channel, transport, deadline, (reason) =>
+      this.#break(reason),
+    );
   }
 
   /** Greets the device. The transport may be connected to it at once. */

@@ -43,8 +43,15 @@ function setup() {
   let resets = 0;
   const region = mmap.createRegion({ name: 'ram', size: 1 << 20 });
   const status = mmap.createRegion({ name: 'status', size: 4096 });
+  const clock = {
+    now: () => 0,
+    createTimer: () => -1,
+    arm: () => {},
+    disarm: () => {},
+    closeTimer: () => {},
+  };
   const frontend = new VhostUserBackend({
-    hal: { mmap, eventFd, channel },
+    hal: { mmap, eventFd, channel, clock },
     events: {
       on: (_contract, _name, key, handler) => {
         handlers.set(key ?? 0, handler as (payload: object) => void);
