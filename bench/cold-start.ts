@@ -13,7 +13,7 @@ export interface ColdStartFigures {
 }
 
 const ROUNDS = 15;
-const COMMAND = fileURLToPath(new URL('../bin/halyard.mjs', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../bin/halyard.cjs', import.meta.url));
 const RECORDINGS = fileURLToPath(new URL('../../recordings', import.meta.url));
 
 function start(args: readonly string[]): number | undefined {

@@ -32,7 +32,7 @@ function killChild(pid) {
 async function record(name, trace) {
   const config = join(folder, name, 'config.json');
   const { killDeviceAtBalloonMiB = Number.POSITIVE_INFINITY } = disturbance(name);
-  const args = [join(root, 'dist/bin/halyard.mjs'), 'record', trace, '--config', config];
+  const args = [join(root, 'dist/bin/halyard.cjs'), 'record', trace, '--config', config];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)));
   let toKill = Number.isFinite(killDeviceAtBalloonMiB);

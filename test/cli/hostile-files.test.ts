@@ -11,7 +11,7 @@ import { Random } from '../trace/random.js';
 import { DamageMaker } from '../trace/recording-damage.js';
 import { scratchDirectory } from '../trace/support.js';
 
-const MAIN = 'dist/bin/halyard.mjs';
+const MAIN = 'dist/bin/halyard.cjs';
 const REAL = new Uint8Array(readFileSync('recordings/hostile-guest/run.mcap'));
 /** The largest chunk that is unpacked, twice, and what Node needs itself. */
 const MAX_KIB = 320 * 1024;

@@ -19,7 +19,7 @@ async function started(
   more: readonly string[],
 ): Promise<{ child: ChildProcess; output: () => string }> {
   const args = ['run', '--memory', '256', '--touch', '64', '--margin', '1', '--record', path];
-  const child = spawn(process.execPath, ['dist/bin/halyard.mjs', ...args, ...more], {
+  const child = spawn(process.execPath, ['dist/bin/halyard.cjs', ...args, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   t.teardown(() => {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 
 const execute = promisify(execFile);
-const BIN = 'dist/bin/halyard.mjs';
+const BIN = 'dist/bin/halyard.cjs';
 const RECORDING = 'recordings/device-killed/run.mcap';
 const DOES_NOT_LOAD = '/nonexistent/halyard.node';
 

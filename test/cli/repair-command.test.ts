@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 
-const MAIN = 'dist/bin/halyard.mjs';
+const MAIN = 'dist/bin/halyard.cjs';
 
 test('a cut recording is repaired lane by lane, and what is left replays', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'halyard-repair-'));

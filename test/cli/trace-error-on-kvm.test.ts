@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { whyNoKvm } from '../machine/kvm-lab.js';
 import { scratchDirectory } from '../trace/support.js';
 
-const MAIN = 'dist/bin/halyard.mjs';
+const MAIN = 'dist/bin/halyard.cjs';
 const reason = whyNoKvm();
 /** Guests need hardware; without it these tests say why they are skipped. */
 const onKvm = reason === undefined ? test.serial : test.skip;

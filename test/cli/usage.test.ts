@@ -25,7 +25,7 @@ const MISTAKES: readonly (readonly [string, RegExp])[] = [
 ];
 
 const halyard = (args: readonly string[]) =>
-  spawnSync(process.execPath, ['dist/bin/halyard.mjs', ...args], { encoding: 'utf8' });
+  spawnSync(process.execPath, ['dist/bin/halyard.cjs', ...args], { encoding: 'utf8' });
 
 for (const [command, line] of MISTAKES) {
   test(`halyard ${command}: one clear line, and exit code 2`, (t) => {

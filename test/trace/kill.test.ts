@@ -25,7 +25,7 @@ const LATEST_KILL_MS = 450;
 const MODES = ['steady', 'breathless', 'bursts', 'long turns', 'blocking'];
 const RECORDER = fileURLToPath(new URL('kill/recorder.js', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('kill/steady-work.js', import.meta.url));
-const COMMAND = 'dist/bin/halyard.mjs';
+const COMMAND = 'dist/bin/halyard.cjs';
 
 interface Sign {
   /** Of a turn that was completed; undefined where the process only says that it is alive. */

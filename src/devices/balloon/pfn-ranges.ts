@@ -1,5 +1,4 @@
-/** One more than the largest frame. */
-const FRAME_LIMIT = 2 ** 32;
+import { runEnd } from '../../hal/contract/runs.js';
 
 /**
  * Sorts page frames in place and joins neighbours into ranges. Frames that already ascend, as guests mostly send them,
@@ -30,7 +29,7 @@ function joinAscending(frames: Uint32Array, ranges: Float64Array): number | unde
       index++;
       continue;
     }
-    const count = runLength(frames, index, frame);
+    const count = runEnd(frames, index) - index;
     if (frame === end) {
       ranges[written - 1] = (ranges[written - 1] as number) + count;
     } else {
@@ -41,16 +40,4 @@ function joinAscending(frames: Uint32Array, ranges: Float64Array): number | unde
     index += count;
   }
   return written / 2;
-}
-
-/** How many frames from `index` on follow on one another. Compared in 32 bits, which is much faster. */
-function runLength(frames: Uint32Array, index: number, first: number): number {
-  const stop = Math.min(frames.length, index + FRAME_LIMIT - first);
-  let next = first | 0;
-  let at = index;
-  do {
-    next = (next + 1) | 0;
-    at++;
-  } while (at < stop && ((frames[at] as number) | 0) === next);
-  return at - index;
 }

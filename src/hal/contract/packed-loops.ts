@@ -1,3 +1,4 @@
+import { runEnd } from './runs.js';
 import { WireError, type WireReader, type WireWriter, writeVarint } from './wire.js';
 
 /*
@@ -18,14 +19,8 @@ export function writeRuns(writer: WireWriter, value: Uint32Array): void {
   let index = 0;
   while (index < length) {
     const first = value[index] as number;
-    // In 32 bits, which is much faster. 0 does not follow on the largest number: the run ends there at the latest.
-    const stop = Math.min(length, index + U32_MAX + 1 - first);
-    let next = first | 0;
     const start = index;
-    do {
-      next = (next + 1) | 0;
-      index++;
-    } while (index < stop && ((value[index] as number) | 0) === next);
+    index = runEnd(value, start);
     const count = index - start;
     writer.reserve(PAIR_BYTES);
     writer.position = writePair(writer.bytes, writer.position, first - end, count);
@@ -42,7 +37,7 @@ export function readRuns(reader: WireReader, end: number, target: Uint32Array): 
     const first = previous + reader.zigzag();
     const size = reader.zigzag();
     checkRun(reader, first, size);
-    const stop = Math.min(count + size, length);
+    const stop = Math.min(count + size, length) | 0;
     let next = first | 0;
     for (let index = count; index < stop; index++) {
       target[index] = next;

@@ -27,6 +27,7 @@ export function recordingCall(
 ): Method {
   const { args: fields, outs, results, returnsOne } = spec;
   const only = returnsOne ? results[0] : undefined;
+  const plainTag = only !== undefined && only.max >= 0 ? only.tag : 0;
   const onlyOut = outs.length === 1 ? outs[0] : undefined;
   const fixedBytes = HEAD_BYTES + fields.length * NUMBER_BYTES;
   // Calls of one kind are mostly alike, also in how many bytes their lengths take.
@@ -80,7 +81,8 @@ export function recordingCall(
       room = endCall(writer, outer, mark, room);
       throw error;
     }
-    if (only !== undefined) writeField(writer, only, result);
+    if (plainTag > 0) writer.tagged(plainTag, result as number);
+    else if (only !== undefined) writeField(writer, only, result);
     else if (results.length > 0) writeFields(writer, results, result as Record<string, unknown>);
     if (onlyOut !== undefined) {
       writer.varint(onlyOut.tag);
@@ -88,7 +90,14 @@ export function recordingCall(
     } else {
       for (const field of outs) writeField(writer, field, args[field.name]);
     }
-    room = endCall(writer, outer, mark, room);
+    const innerLength = writer.position - mark - 1;
+    const outerLength = writer.position - outer - 1;
+    if (room === 1 && outerLength < 128) {
+      writer.bytes[mark] = innerLength;
+      writer.bytes[outer] = outerLength;
+    } else {
+      room = endCall(writer, outer, mark, room);
+    }
     return result;
   };
 }
@@ -169,16 +178,11 @@ export function writeFields(
  * @returns the room that would have been right.
  */
 function endCall(writer: WireWriter, outer: number, inner: number, room: number): number {
-  const { bytes, position } = writer;
+  const { position } = writer;
   const innerLength = position - inner - room;
   const innerRoom = varintSize(innerLength);
   const outerLength = inner - outer - room + innerRoom + innerLength;
   const outerRoom = varintSize(outerLength);
-  if (room === 1 && outerLength < 128) {
-    bytes[inner] = innerLength;
-    bytes[outer] = outerLength;
-    return 1;
-  }
   const tagShift = outerRoom - room;
   const shift = tagShift + innerRoom - room;
   if (shift > 0) writer.reserve(shift);

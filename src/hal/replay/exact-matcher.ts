@@ -9,6 +9,7 @@ import { CALL_TAG, FAILURE_TAG, TurnCursor } from './turn-cursor.js';
 import { errorOf, readFailure } from './turn-decoder.js';
 
 const ERROR_TAG = tagOf(CALL_ERROR_FIELD, WIRE_LENGTH);
+const NO_TAG = -1;
 
 /**
  * Same calls, same order, same bytes. Arguments are compared with the recorded bytes while these are decoded; nothing
@@ -46,6 +47,14 @@ export class ExactMatcher implements Matcher {
     const tag = schema.tagOf(spec);
     const { args: argFields, results, outs, returnsOne } = spec;
     const only = returnsOne ? results[0] : undefined;
+    const returnsNothing = results.length === 0 && outs.length === 0;
+    // The two usual outcomes: one whole number, and one filled buffer.
+    const isPlain = outs.length === 0 && only !== undefined && only.max >= 0;
+    const plainTag = isPlain ? only.tag : NO_TAG;
+    const plainMax = only?.max ?? 0;
+    const onlyOut = results.length === 0 && outs.length === 1 ? outs[0] : undefined;
+    const onlyOutTag = onlyOut?.tag ?? NO_TAG;
+    const onlyOutKind = onlyOut?.kind ?? KIND.other;
     const refuse = (args: Record<string, unknown>): never => {
       if (cursor.diverged !== undefined) throw cursor.diverged;
       // An invalid call was refused before it was recorded; it is refused in the same way here.
@@ -66,26 +75,51 @@ export class ExactMatcher implements Matcher {
         return refuse(args);
       }
       if (reader.length() + reader.position !== callEnd) throw falseLength(reader, spec);
-      if (!argumentsMatch(reader, argFields, args, callEnd)) {
+      let index = 0;
+      let filled: unknown;
+      // As in the recorder: only so are the properties of ever other objects read fast.
+      for (const name in args) {
+        const field = argFields[index];
+        if (field === undefined || field.name !== name) break;
+        const value = args[name];
+        const { isOut } = field;
+        if (!isOut && field.max < 0) break;
+        if (isOut) filled = value;
+        const recorded = reader.position < callEnd && reader.varint() === field.tag;
+        const wanted = isOut ? (value as { length: number } | undefined)?.length : value;
+        if (!recorded || reader.varint() !== wanted) {
+          reader.position = start;
+          return refuse(args);
+        }
+        index++;
+      }
+      if (index < argFields.length && !argumentsMatch(reader, argFields, index, args, callEnd)) {
         reader.position = start;
         return refuse(args);
       }
       cursor.matched++;
-      if (results.length === 0 && outs.length === 0 && reader.position === callEnd)
-        return undefined;
-      if (reader.position < callEnd) {
-        const first = reader.position;
-        if (reader.varint() === ERROR_TAG) throw errorOf(readError(reader, callEnd));
-        reader.position = first;
+      if (reader.position === callEnd && returnsNothing) return undefined;
+      const mark = reader.position;
+      if (mark < callEnd) {
+        const found = reader.varint();
+        if (found === ERROR_TAG) throw errorOf(readError(reader, callEnd));
+        if (found === plainTag) {
+          const result = reader.varint();
+          if (result > plainMax || reader.position !== callEnd) throw falseLength(reader, spec);
+          return result;
+        }
+        if (found === onlyOutTag && filled !== undefined) {
+          fillKind(onlyOutKind, reader, filled as Uint8Array);
+          if (reader.position !== callEnd) throw falseLength(reader, spec);
+          return undefined;
+        }
+        reader.position = mark;
       }
       const result =
         only !== undefined ? readOne(reader, only, callEnd) : readResults(reader, results, callEnd);
-      for (let index = 0; index < outs.length; index++) {
-        const field = outs[index] as FieldSpec;
+      for (const field of outs) {
         if (reader.varint() !== field.tag) throw falseLength(reader, spec);
-        const { kind } = field;
-        if (kind === KIND.other) field.codec.fill?.(reader, args[field.name]);
-        else fillKind(kind, reader, args[field.name] as Uint8Array);
+        field.codec.fill?.(reader, args[field.name]);
       }
       if (reader.position !== callEnd) throw falseLength(reader, spec);
       return result;
@@ -98,13 +132,15 @@ function falseLength(reader: WireReader, spec: CallSpec): WireError {
   return new WireError(`the recorded call of ${label} is not encoded as declared`, reader.position);
 }
 
+/** Compares the arguments from the given one on. */
 function argumentsMatch(
   reader: WireReader,
   fields: readonly FieldSpec[],
+  from: number,
   args: Record<string, unknown>,
   callEnd: number,
 ): boolean {
-  for (let index = 0; index < fields.length; index++) {
+  for (let index = from; index < fields.length; index++) {
     const field = fields[index] as FieldSpec;
     const value = args[field.name];
     if (value === undefined) {
