@@ -124,7 +124,7 @@ export class BackgroundTrace {
     this.#status = new Int32Array(status);
     this.#written = new Float64Array(status, WRITTEN_BYTES_AT, 1);
     const ring = ringMemory(RING_BYTES);
-    this.#ring = new RingProducer(ring, this.#thread.wake, () => this.#mayWait());
+    this.#ring = new RingProducer(ring, this.#thread.wake, (stalledMs) => this.#mayWait(stalledMs));
     this.#thread.open(this, { fd: this.#fd, path, library, ring, status });
   }
 
@@ -157,11 +157,10 @@ export class BackgroundTrace {
     this.command({ op: 'close' });
     this.#isClosed = true;
     this.#thread.wake(true);
-    let waitedMs = 0;
-    while (Atomics.load(this.#status, STATUS.closed) === 0 && waitedMs < STALLED_MS) {
+    const untilMs = performance.now() + STALLED_MS;
+    while (Atomics.load(this.#status, STATUS.closed) === 0 && performance.now() < untilMs) {
       this.#thread.wake(true);
       Atomics.wait(this.#status, STATUS.closed, 0, LOOK_MS);
-      waitedMs += LOOK_MS;
     }
     this.#thread.look();
     if (Atomics.load(this.#status, STATUS.closed) === 0) this.#stalled();
@@ -194,14 +193,8 @@ export class BackgroundTrace {
     this.#ring.put(kind, channel, sequence, timeNs, bytes, end);
   }
 
-  #waitedMs = 0;
-  #seenBytes = -1;
-
-  #mayWait(): boolean {
-    const written = this.writtenBytes;
-    this.#waitedMs = written === this.#seenBytes ? this.#waitedMs + LOOK_MS : 0;
-    this.#seenBytes = written;
-    if (this.#waitedMs < STALLED_MS) return true;
+  #mayWait(stalledMs: number): boolean {
+    if (stalledMs < STALLED_MS) return true;
     this.#stalled();
     return false;
   }

@@ -52,16 +52,20 @@ export class RingProducer {
   /** The largest payload of one frame: several fit, so that neither side waits for the other all the time. */
   readonly #mostBytes: number;
   readonly #wake: (isUrgent: boolean) => void;
-  readonly #mayWait: () => boolean;
+  readonly #mayWait: (stalledMs: number) => boolean;
   #head = 0;
   /** What the consumer has let go of, as far as was looked. */
   #tail = 0;
 
   /**
    * @param wake tells the consumer of a frame; urgent if the ring is full.
-   * @param mayWait asked while the ring is full; false if the consumer is gone.
+   * @param mayWait asked while the ring is full, with the time since the consumer last took something; false to give up.
    */
-  constructor(memory: RingMemory, wake: (isUrgent: boolean) => void, mayWait: () => boolean) {
+  constructor(
+    memory: RingMemory,
+    wake: (isUrgent: boolean) => void,
+    mayWait: (stalledMs: number) => boolean,
+  ) {
     this.#control = new Int32Array(memory.control);
     this.#bytes = new Uint8Array(memory.data);
     this.#words = new Int32Array(memory.data);
@@ -123,16 +127,31 @@ export class RingProducer {
 
   /** Waits until so many bytes are free. @returns false if that will never be. */
   #makeRoom(bytes: number): boolean {
-    const capacity = this.#mask + 1;
-    while (capacity - ((this.#head - this.#tail) >>> 0) < bytes) {
+    if (this.#free() >= bytes) return true;
+    this.#tail = Atomics.load(this.#control, TAIL);
+    return this.#free() >= bytes || this.#waitForRoom(bytes);
+  }
+
+  #waitForRoom(bytes: number): boolean {
+    let sinceMs = performance.now();
+    while (this.#free() < bytes) {
       Atomics.store(this.#control, FULL, 1);
-      this.#tail = Atomics.load(this.#control, TAIL);
-      if (capacity - ((this.#head - this.#tail) >>> 0) >= bytes) break;
-      if (!this.#mayWait()) return false;
+      const tail = Atomics.load(this.#control, TAIL);
+      if (tail !== this.#tail) {
+        this.#tail = tail;
+        sinceMs = performance.now();
+        continue;
+      }
+      if (!this.#mayWait(performance.now() - sinceMs)) return false;
       this.#wake(true);
-      Atomics.wait(this.#control, TAIL, this.#tail, WAIT_MS);
+      Atomics.wait(this.#control, TAIL, tail, WAIT_MS);
     }
+    Atomics.store(this.#control, FULL, 0);
     return true;
+  }
+
+  #free(): number {
+    return this.#mask + 1 - ((this.#head - this.#tail) >>> 0);
   }
 }
 
@@ -206,7 +225,10 @@ export class RingConsumer {
   #letGo(bytes: number): void {
     this.#tail = (this.#tail + bytes) | 0;
     Atomics.store(this.#control, TAIL, this.#tail);
-    if (Atomics.exchange(this.#control, FULL, 0) === 1) Atomics.notify(this.#control, TAIL);
+    // The producer goes on when half of the ring is free: waking it for each frame would cost more than the frame.
+    if (Atomics.load(this.#control, FULL) === 0) return;
+    const used = (Atomics.load(this.#control, HEAD) - this.#tail) >>> 0;
+    if (used <= this.#mask >>> 1) Atomics.notify(this.#control, TAIL);
   }
 
   #join(): void {

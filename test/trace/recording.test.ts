@@ -146,3 +146,22 @@ test('a turn beyond what a trace may hold ends the recording, and what came befo
     [0],
   );
 });
+
+test('a program that is faster than the disk waits for it, and nothing is lost', (t) => {
+  const path = join(scratchDirectory(t), 'fast.mcap');
+  const trace = record(path);
+  const lane = trace.lane('main');
+  const bytes = new Uint8Array(300);
+  for (let number = 0; number < 100_000; number++) {
+    // Random, so that it does not get any smaller.
+    if (number % 1000 === 0) crypto.getRandomValues(bytes);
+    lane.turn(number, number, bytes, bytes.length);
+  }
+  trace.endLane('main', 'stopped');
+  trace.close();
+  t.is(trace.failed, undefined);
+  const file = openTraceFile(path);
+  t.is(file.lanes[0]?.turns, 100_000);
+  file.reader.verify();
+  file.reader.close();
+});

@@ -28,14 +28,38 @@ export function writeRuns(writer: WireWriter, value: Uint32Array): void {
   }
 }
 
+/** As `reader.zigzag()`, with the usual lengths of up to four bytes read in line. */
+function nextZigzag(reader: WireReader): number {
+  const { bytes, position } = reader;
+  let at = position;
+  let byte = bytes[at++] as number;
+  let coded = byte & 127;
+  if (byte > 127) {
+    byte = bytes[at++] as number;
+    coded |= (byte & 127) << 7;
+    if (byte > 127) {
+      byte = bytes[at++] as number;
+      coded |= (byte & 127) << 14;
+      if (byte > 127) {
+        byte = bytes[at++] as number;
+        coded |= (byte & 127) << 21;
+      }
+    }
+  }
+  // Longer ones, and those that run past their message.
+  if (byte > 127 || at > reader.end) return reader.zigzag();
+  reader.position = at;
+  return (coded >>> 1) ^ -(coded & 1);
+}
+
 /** Reads runs up to `end` into `target`; returns how many values they hold, also those there was no room for. */
 export function readRuns(reader: WireReader, end: number, target: Uint32Array): number {
   const { length } = target;
   let count = 0;
   let previous = 0;
   while (reader.position < end) {
-    const first = previous + reader.zigzag();
-    const size = reader.zigzag();
+    const first = previous + nextZigzag(reader);
+    const size = nextZigzag(reader);
     checkRun(reader, first, size);
     const stop = Math.min(count + size, length) | 0;
     let next = first | 0;
@@ -130,8 +154,8 @@ export function matchRanges(reader: WireReader, end: number, value: Float64Array
   let previous = 0;
   for (let index = 0; index < length; index += 2) {
     if (reader.position >= end) return false;
-    const start = previous + reader.zigzag();
-    const size = reader.zigzag();
+    const start = previous + nextZigzag(reader);
+    const size = nextZigzag(reader);
     if (start !== value[index] || size !== value[index + 1]) return false;
     previous = start + size;
   }

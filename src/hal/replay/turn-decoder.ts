@@ -100,10 +100,13 @@ export function readEventPayload(spec: EventSpec, reader: WireReader): Record<st
   const { fields } = spec;
   // The usual case: all fields, in order. Anything else is sorted out by name below.
   let index = 0;
+  let inOrder = 0;
   while (reader.position < reader.end) {
     const tag = reader.varint();
     let field = fields[index++];
-    if (field?.tag !== tag) {
+    if (field?.tag === tag) {
+      inOrder++;
+    } else {
       field = fields.find((candidate) => candidate.tag === tag);
       if (field === undefined) {
         reader.skip(tag);
@@ -112,6 +115,7 @@ export function readEventPayload(spec: EventSpec, reader: WireReader): Record<st
     }
     payload[field.name] = field.codec.read(reader);
   }
+  if (inOrder === fields.length) return payload;
   for (const field of fields) {
     if (!(field.name in payload)) payload[field.name] = defaultOf(field.codec);
   }
