@@ -28,7 +28,7 @@ const START_MS = 20_000;
 const STALLED_MS = 60_000;
 const LOOK_MS = 100;
 /** What the thread keeps is small: short-lived views of chunks. */
-const YOUNG_GENERATION_MIB = 4;
+const YOUNG_GENERATION_MIB = 1;
 
 /** The recording thread of this thread: started with the first trace, and kept. */
 class RecordingThread {

@@ -5,6 +5,7 @@ import { KIND, kindProblem, writeKind } from '../contract/packed-values.js';
 import { CALL_ERROR_FIELD, TURN } from '../contract/schema.js';
 import { tagOf, varintSize, WIRE_LENGTH, type WireWriter, writeVarint } from '../contract/wire.js';
 import { failureOf, writeFailure } from './failure.js';
+import { smallCall } from './small-calls.js';
 
 const CALL_TAG = tagOf(TURN.calls, WIRE_LENGTH);
 const ERROR_TAG = tagOf(CALL_ERROR_FIELD, WIRE_LENGTH);
@@ -32,7 +33,7 @@ export function recordingCall(
   const fixedBytes = HEAD_BYTES + fields.length * NUMBER_BYTES;
   // Calls of one kind are mostly alike, also in how many bytes their lengths take.
   let room = 1;
-  return (args) => {
+  const general: Method = (args) => {
     const start = writer.position;
     writer.reserve(fixedBytes);
     const { bytes } = writer;
@@ -100,6 +101,22 @@ export function recordingCall(
     }
     return result;
   };
+  return smallCall({
+    spec,
+    writer,
+    callTag: CALL_TAG,
+    entryTag: tag,
+    inner,
+    general,
+    fail: (start, error) => {
+      writer.varint(ERROR_TAG);
+      writeFailure(writer, failureOf(error));
+      endCall(writer, start + 1, start + 4, 1);
+      throw error;
+    },
+    endLong: (start) => void endCall(writer, start + 1, start + 4, 1),
+    refuseResult: (result) => refuseBadResult(spec, only, results, result),
+  });
 }
 
 /** What does not fit its type cannot be written down; a trace must not hold something else in silence. */

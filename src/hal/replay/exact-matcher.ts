@@ -1,6 +1,6 @@
 import type { CallSpec, FieldSpec } from '../contract/define.js';
 import { argumentProblem, invalidArgument, type Method } from '../contract/derive.js';
-import { fillKind, KIND, matchesKind } from '../contract/packed-values.js';
+import { fillKind, KIND, kindProblem, matchesKind } from '../contract/packed-values.js';
 import { CALL_ERROR_FIELD, type TurnSchema } from '../contract/schema.js';
 import { tagOf, WIRE_LENGTH, WireError, type WireReader } from '../contract/wire.js';
 import type { Failure } from '../record/failure.js';
@@ -84,9 +84,12 @@ export class ExactMatcher implements Matcher {
         const value = args[name];
         const { isOut } = field;
         if (!isOut && field.max < 0) break;
-        if (isOut) filled = value;
+        if (isOut) {
+          if (kindProblem(field.kind, value) !== undefined) break;
+          filled = value;
+        }
         const recorded = reader.position < callEnd && reader.varint() === field.tag;
-        const wanted = isOut ? (value as { length: number } | undefined)?.length : value;
+        const wanted = isOut ? (value as Uint8Array).length : value;
         if (!recorded || reader.varint() !== wanted) {
           reader.position = start;
           return refuse(args);
@@ -153,6 +156,7 @@ function argumentsMatch(
     if (field.max >= 0) {
       if (reader.varint() !== value) return false;
     } else if (field.isOut) {
+      if (field.codec.check(value) !== undefined) return false;
       if (reader.varint() !== (value as { length: number }).length) return false;
     } else if (field.kind === KIND.other) {
       if (!field.codec.matches(reader, value)) return false;

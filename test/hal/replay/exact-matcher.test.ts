@@ -216,6 +216,28 @@ test('a buffer of another length is another argument', (t) => {
   t.deepEqual(report.differences, [{ field: 'into.length', expected: '4', actual: '5' }]);
 });
 
+test('a buffer of another kind is refused in replay as it is in a recording', (t) => {
+  const { buffer } = record(({ get }) => {
+    get(Toy).fill({ at: 1, into: new Uint8Array(4), frames: new Uint32Array(2) });
+  });
+  const matcher = new ExactMatcher(new TurnSchema([Toy]), 'main');
+  const bytes = buffer.turnBytes(0);
+  matcher.beginTurn(bytes, 0, bytes.length);
+  const fill = Toy.calls.find(({ name }) => name === 'fill');
+  if (fill === undefined) throw new Error('the toy fills no more');
+  const wrong = { at: 1, into: new Uint16Array(4), frames: new Uint32Array(2) };
+  const error = t.throws(() => matcher.method(fill)(wrong), { instanceOf: HalError });
+  t.is(error?.code, 'INVALID_ARGUMENT');
+});
+
+test('arguments may stand in any order, and beside others', (t) => {
+  const straight = record(({ get }) => void get(Toy).plain({ a: 1, b: 2 }));
+  const other = { c: 9, b: 2, a: 1 };
+  const program: TestProgram = ({ get }) => void get(Toy).plain(other);
+  t.deepEqual(turnsOf(record(program).buffer), turnsOf(straight.buffer));
+  t.notThrows(() => replaying([Toy], straight.buffer, program));
+});
+
 test('optional arguments: given, not given, and the last thing in a turn', (t) => {
   const find = (key: string | undefined, fail = false): TestProgram => {
     return ({ get }) => {
