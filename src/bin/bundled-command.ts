@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { Script } from 'node:vm';
+
+/** The bundle, and beside it what V8 made of its source when it was built. */
+const BUNDLE = 'command.cjs';
+const CODE_CACHE = 'command.cache';
+
+/** The bundled command, as a CommonJS module that has not run yet. */
+export interface BundledCommand {
+  readonly script: Script;
+  run(): void;
+}
+
+/**
+ * Loads the bundle from a folder as Node's own loader would, but with V8's code cache: half of what the command costs
+ * beyond a bare Node is the compilation of its source. V8 refuses a cache of another version or other flags by itself and
+ * compiles; so does a missing one. (Node has this built in from 22.1 on, `module.enableCompileCache`; 20 has not.)
+ */
+export function loadBundledCommand(folder: string): BundledCommand {
+  const file = `${folder}/${BUNDLE}`;
+  // The bundle is ASCII: as one-byte characters it is read and scanned at twice the speed.
+  const source = Module.wrap(readFileSync(file, 'latin1'));
+  const script = new Script(source, {
+    filename: file,
+    cachedData: codeCache(folder),
+  });
+  return {
+    script,
+    run: () => {
+      const module = { exports: {} };
+      const start = script.runInThisContext() as (...args: unknown[]) => void;
+      start(module.exports, createRequire(file), module, file, dirname(file));
+    },
+  };
+}
+
+/** Where the cache of a bundle is kept. */
+export function codeCachePath(folder: string): string {
+  return `${folder}/${CODE_CACHE}`;
+}
+
+function codeCache(folder: string): Buffer | undefined {
+  try {
+    return readFileSync(codeCachePath(folder));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import test from 'ava';
+import { codeCachePath, loadBundledCommand } from '../../src/bin/bundled-command.js';
+
+const BUNDLE = resolve('dist/bin');
+
+/** A copy of the bundle with a code cache of its own, or none. */
+function copyWith(cache: Uint8Array | undefined): { folder: string; remove: () => void } {
+  const root = mkdtempSync(join(tmpdir(), 'halyard-bundle-'));
+  const folder = join(root, 'dist', 'bin');
+  mkdirSync(folder, { recursive: true });
+  copyFileSync('package.json', join(root, 'package.json'));
+  for (const file of ['halyard.cjs', 'command.cjs']) {
+    copyFileSync(join(BUNDLE, file), join(folder, file));
+  }
+  symlinkSync(resolve('node_modules'), join(root, 'node_modules'));
+  if (cache !== undefined) writeFileSync(codeCachePath(folder), cache);
+  return { folder, remove: () => rmSync(root, { recursive: true }) };
+}
+
+function replayFrom(folder: string) {
+  const args = [join(folder, 'halyard.cjs'), 'replay', 'recordings/boot/run.mcap'];
+  return spawnSync(process.execPath, args, { encoding: 'utf8' });
+}
+
+test('the build leaves a code cache that V8 takes', (t) => {
+  t.false(loadBundledCommand(BUNDLE).script.cachedDataRejected);
+});
+
+test('without a code cache, or with a damaged one, the command does the same', (t) => {
+  const cache = readFileSync(codeCachePath(BUNDLE));
+  for (const given of [undefined, new Uint8Array(0), cache.subarray(0, 1000)]) {
+    const { folder, remove } = copyWith(given);
+    t.teardown(remove);
+    const { status, stdout, stderr } = replayFrom(folder);
+    t.is(status, 0, stderr);
+    t.regex(stdout, /identical \(exact\)/);
+    t.is(stderr, '');
+  }
+});
