@@ -9,6 +9,7 @@
         "native/entropy.cc",
         "native/event-fd.cc",
         "native/kvm.cc",
+        "native/kvm-devices.cc",
         "native/kvm-vcpu.cc",
         "native/mmap.cc",
         "native/seccomp.cc",

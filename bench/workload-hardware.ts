@@ -139,6 +139,7 @@ function memory(random: Random): ReturnType<ReturnType<typeof implement<typeof M
     load: UNUSED,
     residency: UNUSED,
     describe: UNUSED,
+    loadRange: UNUSED,
   };
 }
 

@@ -66,6 +66,7 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   const Napi::Object kvm = Contract(env, session, "kvm");
   RegisterKvm(*addon, kvm);
   RegisterVcpu(*addon, kvm);
+  RegisterKvmDevices(*addon, kvm);
   RegisterKvmArch(*addon, kvm);
   RegisterWatcher(*addon, Contract(env, session, "watcher"));
   return session;

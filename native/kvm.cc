@@ -71,6 +71,7 @@ napi_value CloseVm(Call& call) {
   auto* vm = call.Open<Vm>(0);
   if (vm == nullptr) return nullptr;
   for (const uint32_t vcpu : vm->vcpus()) call.addon.handles().Take(vcpu);
+  for (const uint32_t device : vm->devices()) call.addon.handles().Take(device);
   call.addon.handles().Take(vm->handle());
   return nullptr;
 }

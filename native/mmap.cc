@@ -1,9 +1,12 @@
 // The contract Mmap: guest memory for JavaScript, by handle.
 
+#include <unistd.h>
+
 #include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "attachment.h"
 #include "binding/call.h"
@@ -196,28 +199,64 @@ napi_value Discard(Call& call) {
   return nullptr;
 }
 
+/// A plain file, and how long it is.
+struct PlainFile {
+  UniqueFd fd;
+  uint64_t bytes;
+};
+
+/// The file that argument 2 names, or nothing after a refusal.
+std::optional<PlainFile> OpenPlainFile(Call& call) {
+  std::string path;
+  if (!call.Text(2, "path", &path)) return std::nullopt;
+  Result<UniqueFd> file = OpenFile(path.c_str());
+  if (!file.ok()) return call.Fail(file.failure()), std::nullopt;
+  Result<FileSize> size = SizeOfFile(file.value().get());
+  if (!size.ok()) return call.Fail(size.failure()), std::nullopt;
+  if (!size.value().is_regular) {
+    return call.Invalid("path must name a plain file, and " + path + " is none"), std::nullopt;
+  }
+  return PlainFile{std::move(file.value()), size.value().bytes};
+}
+
 napi_value Load(Call& call) {
   const Region* region = call.Open<Region>(0);
   uint64_t offset = 0;
-  std::string path;
-  if (region == nullptr || !call.U53(1, "offset", &offset) || !call.Text(2, "path", &path)) {
-    return nullptr;
+  if (region == nullptr || !call.U53(1, "offset", &offset)) return nullptr;
+  const std::optional<PlainFile> file = OpenPlainFile(call);
+  if (!file.has_value()) return nullptr;
+  if (!region->Holds(offset, file->bytes)) {
+    return RefuseBounds(call, *region, offset, file->bytes), nullptr;
   }
-  Result<UniqueFd> file = OpenFile(path.c_str());
-  if (!file.ok()) return call.Fail(file.failure()), nullptr;
-  Result<FileSize> size = SizeOfFile(file.value().get());
-  if (!size.ok()) return call.Fail(size.failure()), nullptr;
-  if (!size.value().is_regular) {
-    return call.Invalid("path must name a plain file, and " + path + " is none"), nullptr;
-  }
-  if (!region->Holds(offset, size.value().bytes)) {
-    return RefuseBounds(call, *region, offset, size.value().bytes), nullptr;
-  }
-  Result<LoadedFile> loaded =
-      LoadFile(file.value().get(), region->data() + offset, size.value().bytes);
+  Result<LoadedFile> loaded = 
+      LoadFile(file->fd.get(), region->data() + offset, file->bytes);
   if (!loaded.ok()) return call.Fail(loaded.failure()), nullptr;
   Napi::Object result = Napi::Object::New(call.env);
   result.Set("length", static_cast<double>(loaded.value().length));
+  result.Set("sha256", loaded.value().sha256);
+  return result;
+}
+
+napi_value LoadRange(Call& call) {
+  const Region* region = call.Open<Region>(0);
+  uint64_t offset = 0;
+  uint64_t file_offset = 0;
+  uint64_t length = 0;
+  if (region == nullptr || !call.U53(1, "offset", &offset) ||
+      !call.U53(3, "fileOffset", &file_offset) || !call.U53(4, "maxLength", &length)) {
+    return nullptr;
+  }
+  if (!region->Holds(offset, length)) return RefuseBounds(call, *region, offset, length), nullptr;
+  const std::optional<PlainFile> file = OpenPlainFile(call);
+  if (!file.has_value()) return nullptr;
+  if (lseek(file->fd.get(), static_cast<off_t>(file_offset), SEEK_SET) < 0) {
+    return call.Fail(LastFailure("lseek")), nullptr;
+  }
+  Result<LoadedFile> loaded = LoadFile(file->fd.get(), region->data() + offset, length);
+  if (!loaded.ok()) return call.Fail(loaded.failure()), nullptr;
+  Napi::Object result = Napi::Object::New(call.env);
+  result.Set("length", static_cast<double>(loaded.value().length));
+  result.Set("fileLength", static_cast<double>(file->bytes));
   result.Set("sha256", loaded.value().sha256);
   return result;
 }
@@ -261,6 +300,7 @@ void RegisterMmap(Addon& addon, Napi::Object target) {
   Export<Load, 3>(addon, target, "load");
   Export<Residency, 1>(addon, target, "residency");
   Export<Describe, 1>(addon, target, "describe");
+  Export<LoadRange, 5>(addon, target, "loadRange");
 }
 
 }  // namespace halyard

@@ -57,6 +57,16 @@ bool Call::RefuseNumber(size_t index, const char* what, double max) {
                  ", got " + Show(env, argv_[index]));
 }
 
+bool Call::U64(size_t index, const char* what, uint64_t* out) {
+  bool is_lossless = false;
+  if (napi_get_value_bigint_uint64(env, argv_[index], out, &is_lossless) == napi_ok &&
+      is_lossless) {
+    return true;
+  }
+  return Invalid(std::string(what) + " must be a bigint of 64 bits, got " +
+                 Show(env, argv_[index]));
+}
+
 bool Call::Bool(size_t index, const char* what, bool* out) {
   if (napi_get_value_bool(env, argv_[index], out) == napi_ok) return true;
   return Invalid(std::string(what) + " must be true or false, got " + Show(env, argv_[index]));
@@ -136,6 +146,17 @@ napi_value Call::Number(double value) const {
   napi_value result = nullptr;
   napi_create_double(env, value, &result);
   return result;
+}
+
+napi_value Call::BigInt(uint64_t value) const {
+  napi_value result = nullptr;
+  napi_create_bigint_uint64(env, value, &result);
+  return result;
+}
+
+napi_value NotOnThisArchitecture(Call& call) {
+  call.Refuse("UNSUPPORTED", "KVM has no such thing on this architecture");
+  return nullptr;
 }
 
 }  // namespace halyard

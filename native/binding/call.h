@@ -48,6 +48,8 @@ class Call {
   bool U53(size_t index, const char* what, uint64_t* out) {
     return Whole(index, what, out, kMaxSafeInteger);
   }
+  /// A bigint from 0 to 2^64 - 1.
+  bool U64(size_t index, const char* what, uint64_t* out);
   bool Bool(size_t index, const char* what, bool* out);
   /// Text without NUL characters.
   bool Text(size_t index, const char* what, std::string* out);
@@ -89,6 +91,7 @@ class Call {
 
   // Results.
   napi_value Number(double value) const;
+  napi_value BigInt(uint64_t value) const;
   napi_value Undefined() const { return nullptr; }
   /// Adds the resource to the table; its handle is the result.
   napi_value Give(std::unique_ptr<Resource> resource) {
@@ -154,6 +157,9 @@ void Export(Addon& addon, Napi::Object target, const char* name) {
   target.Set(name, function);
 }
 
+/// A function that this architecture does not have.
+napi_value NotOnThisArchitecture(Call& call);
+
 // One for each contract, in the file of that name.
 void RegisterMmap(Addon& addon, Napi::Object target);
 void RegisterEventFd(Addon& addon, Napi::Object target);
@@ -163,6 +169,7 @@ void RegisterChannel(Addon& addon, Napi::Object target);
 void RegisterSeccomp(Addon& addon, Napi::Object target);
 void RegisterKvm(Addon& addon, Napi::Object target);
 void RegisterVcpu(Addon& addon, Napi::Object target);
+void RegisterKvmDevices(Addon& addon, Napi::Object target);
 void RegisterKvmArch(Addon& addon, Napi::Object target);
 void RegisterWatcher(Addon& addon, Napi::Object target);
 

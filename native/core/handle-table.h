@@ -16,6 +16,7 @@ enum class Kind : uint8_t {
   kAttachment,
   kVm,
   kVcpu,
+  kKernelDevice,
   kWatcher,
 };
 
@@ -28,6 +29,7 @@ inline const char* KindName(Kind kind) {
     case Kind::kAttachment: return "attachment";
     case Kind::kVm: return "vm";
     case Kind::kVcpu: return "vcpu";
+    case Kind::kKernelDevice: return "kernel device";
     case Kind::kWatcher: return "watcher";
     case Kind::kNone: break;
   }

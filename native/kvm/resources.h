@@ -44,6 +44,8 @@ class Vm final : public Resource {
 
   int fd() const { return fd_.get(); }
   std::vector<uint32_t>& vcpus() { return vcpus_; }
+  /// In-kernel devices, which go with the VM.
+  std::vector<uint32_t>& devices() { return devices_; }
   /// Queues what the ring holds, then the exit; from a vCPU's thread.
   void QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit);
 
@@ -51,7 +53,20 @@ class Vm final : public Resource {
   UniqueFd fd_;
   uint64_t ring_offset_;
   std::vector<uint32_t> vcpus_;
+  std::vector<uint32_t> devices_;
   std::mutex ring_mutex_;
+};
+
+/// An in-kernel device of a VM.
+class KernelDevice final : public Resource {
+ public:
+  static constexpr Kind kKind = Kind::kKernelDevice;
+
+  explicit KernelDevice(UniqueFd fd) : Resource(kKind), fd_(std::move(fd)) {}
+  int fd() const { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
 };
 
 /// Goes before its VM: `closeVm` closes vCPUs first, and a session closes the newest handle first.

@@ -13,6 +13,7 @@ import {
 const vm = handle('vm');
 const vcpu = handle('vcpu');
 const eventfd = handle('eventfd');
+const kernelDevice = handle('kernel device');
 const ioctl = (request: string) => [syscall('ioctl', { 1: request })];
 
 /** One row of a CPUID table (struct kvm_cpuid_entry2). */
@@ -238,6 +239,35 @@ export const Kvm = defineHal('kvm', {
   coalesced: event(
     { vm, space: oneOf('mmio', 'pio'), address: guestAddress, data: bytes },
     { key: 'vm' },
+  ),
+  /** KVM_ARM_PREFERRED_TARGET: what `initVcpu` of this host's CPU is to be given. arm64 only. */
+  preferredTarget: call(
+    { vm },
+    {
+      returns: { target: u32, features: list(u32) },
+      syscalls: ioctl('KVM_ARM_PREFERRED_TARGET'),
+    },
+  ),
+  /**
+   * KVM_ARM_VCPU_INIT: brings a vCPU into its reset state. `features` are the words of its feature bitmap (at most 7; bit 0
+   * of the first: powered off, bit 2: PSCI 0.2). arm64 only, and there before anything else is done with the vCPU.
+   */
+  initVcpu: call(
+    { vcpu, target: u32, features: list(u32) },
+    { syscalls: ioctl('KVM_ARM_VCPU_INIT') },
+  ),
+  /** KVM_GET_ONE_REG of a register of up to 64 bits; the id has its size. */
+  getOneRegister: call({ vcpu, id: u64 }, { returns: u64, syscalls: ioctl('KVM_GET_ONE_REG') }),
+  setOneRegister: call({ vcpu, id: u64, value: u64 }, { syscalls: ioctl('KVM_SET_ONE_REG') }),
+  /** KVM_CREATE_DEVICE: an in-kernel device, such as an interrupt controller of arm64 (KVM_DEV_TYPE_*). It goes with its VM. */
+  createDevice: call(
+    { vm, type: u32 },
+    { returns: kernelDevice, syscalls: ioctl('KVM_CREATE_DEVICE') },
+  ),
+  /** KVM_SET_DEVICE_ATTR of an attribute that is a 64-bit value, or (`hasValue` false) has none. */
+  setDeviceAttribute: call(
+    { device: kernelDevice, group: u32, attribute: u64, value: u64, hasValue: bool },
+    { syscalls: ioctl('KVM_SET_DEVICE_ATTR') },
   ),
 });
 export type Kvm = HalOf<typeof Kvm>;

@@ -124,5 +124,29 @@ export const Mmap = defineHal('mmap', {
       },
     },
   ),
+
+  /**
+   * Loads a part of a file: at most `maxLength` bytes from `fileOffset` on, fewer if it ends before. Like `load` it moves them
+   * natively; `fileLength` is the whole file's.
+   */
+  loadRange: call(
+    {
+      region,
+      offset: sizeInBytes,
+      path: text,
+      fileOffset: sizeInBytes,
+      maxLength: sizeInBytes,
+    },
+    {
+      returns: { length: sizeInBytes, fileLength: sizeInBytes, sha256: text },
+      syscalls: [
+        syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }),
+        syscall('fstat'),
+        syscall({ x86_64: 'lseek', aarch64: 'lseek', arm: '_llseek' }),
+        syscall('read'),
+        syscall('close'),
+      ],
+    },
+  ),
 });
 export type Mmap = HalOf<typeof Mmap>;

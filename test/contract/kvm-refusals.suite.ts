@@ -5,6 +5,8 @@ import { type Check, NO_WHOLE_NUMBERS, never, refused, type Suite } from './rig.
 
 const TSC = 0x10;
 const EFER = 0xc0000080;
+const ENODEV = 19;
+const REGISTER_OF_128_BITS = 0x0040_0000_0000_0000n;
 const MSR_OF_NOBODY = 0x4b564dff;
 
 export const kvmRefusalsSuite: Suite = (check) => {
@@ -12,7 +14,22 @@ export const kvmRefusalsSuite: Suite = (check) => {
   stateTests(check);
   argumentTests(check);
   tableTests(check);
+  deviceTests(check);
 };
+
+function deviceTests(check: Check): void {
+  check('kvm: registers by id and in-kernel devices refuse what is not there', (t, rig) => {
+    const { kvm, vm, vcpu } = makeGuest(rig, [asm.hlt]);
+    t.is(refused(t, 'SYSCALL_FAILED', () => kvm.createDevice({ vm, type: 99 })).errno, ENODEV);
+    const attribute = { group: 0, attribute: 0n, value: 0n, hasValue: true };
+    refused(t, 'BAD_HANDLE', () => kvm.setDeviceAttribute({ device: vcpu, ...attribute }));
+    refused(t, 'INVALID_ARGUMENT', () => kvm.getOneRegister({ vcpu, id: never(1) }));
+    refused(t, 'INVALID_ARGUMENT', () => kvm.getOneRegister({ vcpu, id: REGISTER_OF_128_BITS }));
+    refused(t, 'SYSCALL_FAILED', () => kvm.setOneRegister({ vcpu, id: 0n, value: 0n }));
+    refused(t, 'UNSUPPORTED', () => kvm.preferredTarget({ vm }));
+    refused(t, 'UNSUPPORTED', () => kvm.initVcpu({ vcpu, target: 0, features: [] }));
+  });
+}
 
 function answerTests(check: Check): void {
   check('kvm: an exit is answered exactly once', function* (t, rig) {

@@ -169,6 +169,26 @@ function loadTests(check: Check): void {
     }
   });
 
+  check('mmap: loadRange brings a part of a file in, as far as it reaches', (t, rig) => {
+    const mmap = rig.hal(Mmap);
+    const region = mmap.createRegion({ name: 'image', size: PAGE });
+    const content = Uint8Array.from({ length: 1000 }, (_, index) => index & 0xff);
+    const path = rig.file('range', content);
+    const load = (offset: number, fileOffset: number, maxLength: number) =>
+      mmap.loadRange({ region, offset, path, fileOffset, maxLength });
+    const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+    const middle = content.subarray(100, 164);
+    t.deepEqual(load(8, 100, 64), { length: 64, fileLength: 1000, sha256: sha256(middle) });
+    const into = new Uint8Array(66);
+    mmap.read({ region, offset: 7, into });
+    t.deepEqual(into, Uint8Array.of(0, ...middle, 0));
+    const tail = content.subarray(990);
+    t.deepEqual(load(0, 990, PAGE), { length: 10, fileLength: 1000, sha256: sha256(tail) });
+    t.is(load(0, 5000, 16).length, 0);
+    refused(t, 'OUT_OF_BOUNDS', () => load(PAGE - 8, 0, 9));
+    mmap.closeRegion({ region });
+  });
+
   check('mmap: load refuses what does not fit, is no file, or is not there', (t, rig) => {
     const mmap = rig.hal(Mmap);
     const region = mmap.createRegion({ name: 'a', size: PAGE });

@@ -42,6 +42,8 @@ void RegisterKvmArch(Addon& addon, Napi::Object target) {
   Export<SetTssAddress, 2>(addon, target, "setTssAddress");
   Export<SetIdentityMapAddress, 2>(addon, target, "setIdentityMapAddress");
   Export<CreatePit, 1>(addon, target, "createPit");
+  Export<NotOnThisArchitecture, 1>(addon, target, "preferredTarget");
+  Export<NotOnThisArchitecture, 3>(addon, target, "initVcpu");
   RegisterRegisters(addon, target);
   RegisterCpuidAndMsrs(addon, target);
 }

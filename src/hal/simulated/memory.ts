@@ -180,6 +180,24 @@ class SimulatedMmap implements HalOf<typeof Mmap> {
     return { length: data.length, sha256: createHash('sha256').update(data).digest('hex') };
   };
 
+  readonly loadRange = (args: {
+    region: number;
+    offset: Bytes;
+    path: string;
+    fileOffset: Bytes;
+    maxLength: Bytes;
+  }) => {
+    const { memory, start } = this.#access(args.region, args.offset, args.maxLength, 1);
+    const file = this.#readFile(args.path);
+    const data = file.subarray(args.fileOffset, args.fileOffset + args.maxLength);
+    memory.write(start + args.offset, data);
+    return {
+      length: data.length,
+      fileLength: file.length,
+      sha256: createHash('sha256').update(data).digest('hex'),
+    };
+  };
+
   readonly residency = ({ region }: { region: number }): Bytes =>
     this.#handles.find<Region>('region', region).memory.residentBytes;
 
