@@ -115,6 +115,7 @@ export function makeHal() {
   const eventFd = derive(EventFd, simulatedEventFd({ handles }).create(reactor.emitter(EventFd)));
   const console = derive(Console, {
     write: ({ data }: { data: Uint8Array }) => shown.push(new TextDecoder().decode(data)),
+    listen: () => {},
   });
   const emit = reactor.emitter(Kvm);
   const ends: RunEnd[] = [];
