@@ -45,8 +45,8 @@ export interface BoardContext {
 
 /** What stays of them. */
 export interface Board {
-  /** Shows what of the console was not shown yet. */
-  flush(): void;
+  /** Shows what of the console was not shown yet, and listens no more. */
+  close(): void;
 }
 
 /** One way to boot: what is on the board beside virtio devices, what is in memory, and where to start. */

@@ -115,7 +115,7 @@ export class Machine {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#board.flush();
+    this.#board.close();
     this.#vcpus.dispose();
     this.#release();
   }

@@ -110,7 +110,7 @@ function attachPorts(context: BoardContext): Board {
   bus.add({ space: 'pio', address: CONSOLE_BYTE_PORT, size: 1, device: bytePort });
   bus.add({ space: 'pio', address: CONSOLE_LINE_PORT, size: 4, device: linePort });
   bus.add({ space: 'pio', address: MICRO_GUEST_EXIT_PORT, size: 1, device: exit });
-  return console;
+  return { close: () => console.flush() };
 }
 
 function loadMicroGuest(
