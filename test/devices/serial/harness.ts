@@ -13,7 +13,7 @@ type Options = Partial<Omit<SerialPortOptions, 'console' | 'events'>>;
 
 /** A port whose console and interrupt controller are the test's. */
 export function makePort(options: Options = {}) {
-  const shown: Uint8Array[] = [];
+  const shown: string[] = [];
   const lines: string[] = [];
   const listens: boolean[] = [];
   const time = { now: 0 };
@@ -31,7 +31,7 @@ export function makePort(options: Options = {}) {
   };
   const port = new SerialPort({
     console: {
-      write: ({ data }) => void shown.push(data),
+      write: ({ data }) => void shown.push(Buffer.from(data).toString('latin1')),
       listen: ({ on }) => void listens.push(on),
     },
     events,
@@ -59,9 +59,7 @@ export function makePort(options: Options = {}) {
       return edges;
     },
     /** What the console was given, one text for each call. */
-    get shown() {
-      return shown.map((data) => Buffer.from(data).toString('latin1'));
-    },
+    shown,
     type: (text: string) => {
       const data = new Uint8Array(Buffer.from(text, 'latin1'));
       for (const handler of handlers) handler({ data });
