@@ -54,6 +54,8 @@ export interface BalloonVmConfig {
   readonly policy: PolicyChoice;
   /** What the run does by itself. */
   readonly scenario: Scenario;
+  /** What the run must show: pressure, a balloon that grows by sixteenths, recovery, and an empty balloon. */
+  readonly expects: 'recovery' | null;
   /** A control message sent by hand after the start: the balloon's target. Null leaves it to the policy. */
   readonly burstMiB: MiB | null;
 }
@@ -80,6 +82,7 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   cpus: 1,
   policy: 'step',
   scenario: NO_SCENARIO,
+  expects: null,
   burstMiB: null,
 };
 
@@ -117,6 +120,7 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
   }
   if (config.burstMiB !== null) whole('burstMiB', config.burstMiB, 0, config.ramMiB);
   whole('cpus', config.cpus, 1, config.linux === null ? 1 : MAX_CPUS);
+  if (config.expects !== null) choice('expects', config.expects, ['recovery']);
   choice('policy', config.policy, ['step', 'off']);
   if (config.linux === null) checkWork(config);
   return { ...config, linux: checkedLinux(config.linux), scenario: parseScenario(config.scenario) };

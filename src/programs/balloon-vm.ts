@@ -23,6 +23,7 @@ import type { Program, ProgramRoot } from '../program.js';
 import { Reactor } from '../reactor/reactor.js';
 import { type BalloonVmConfig, parseBalloonConfig, ramBytes } from './balloon-config.js';
 import { BalloonDeviceLane } from './balloon-device.js';
+import { RecoveryCheck } from './recovery-check.js';
 import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
 import { VmBalloon } from './vm-balloon.js';
 
@@ -164,7 +165,6 @@ export class BalloonVm implements ProgramRoot {
     const { config } = this;
     const { timeScale, margin } = config;
     this.#sendBurst();
-    if (config.policy === 'off') return;
     this.policy.start(
       this.reactor,
       {
@@ -173,6 +173,7 @@ export class BalloonVm implements ProgramRoot {
         timeScale,
         ramBytes: ramBytes(config),
         sampleIntervalNs: SAMPLE_NS,
+        acts: config.policy === 'step',
       },
       this.observer,
     );
@@ -251,4 +252,17 @@ export const balloonVm: Program<BalloonVmConfig> = {
     },
   },
   parseConfig: parseBalloonConfig,
+  check: (config) => {
+    const check = balloonCheck(config);
+    if (check === undefined) return undefined;
+    const modules = [
+      new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(check)),
+    ];
+    return { lane: 'main', modules, findings: () => check.findings() };
+  },
 };
+
+/** What a run of this configuration must show, as an observer that judges it at its end. */
+export function balloonCheck(config: BalloonVmConfig): RecoveryCheck | undefined {
+  return config.expects === 'recovery' ? new RecoveryCheck(config) : undefined;
+}
