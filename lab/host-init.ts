@@ -52,8 +52,10 @@ out=$!
 cat /run/stderr >\${port}${PORTS.stderr} &
 err=$!
 cd /project
+echo "lab: the command runs"
 sh /command </dev/null >/run/stdout 2>/run/stderr 3>&-
 code=$?
+echo "lab: the command ended with $code"
 # Whatever the command left running may hold the pipes open for ever.
 ( sleep 2; kill $out $err ) 2>/dev/null &
 wait $out $err

@@ -25,11 +25,13 @@ export interface HostEnd {
   readonly exitCode: number | undefined;
   readonly upSeconds: number | undefined;
   readonly commandSeconds: number | undefined;
+  /** From the start of QEMU to its end. */
+  readonly hostSeconds: number;
   /** The last lines of the host's console and what QEMU said. */
   readonly tail: string;
 }
 
-const TAIL_LINES = 30;
+const TAIL_LINES = 60;
 /** A host that said its last word has this long to switch itself off. */
 const POWER_OFF_MS = 10_000;
 
@@ -94,11 +96,13 @@ export async function runHost(
     for (const server of servers) server.close();
   }
   const { up, exit } = messages;
-  if (exit !== undefined) how = 'exited';
+  if (signal.aborted) how = 'interrupted';
+  else if (exit !== undefined) how = 'exited';
   return {
     how,
-    exitCode: exit?.message.kind === 'exit' ? exit.message.exitCode : undefined,
+    exitCode: how === 'exited' && exit?.message.kind === 'exit' ? exit.message.exitCode : undefined,
     upSeconds: up === undefined ? undefined : (up.atMs - started) / 1000,
+    hostSeconds: (performance.now() - started) / 1000,
     commandSeconds: up && exit ? (exit.atMs - up.atMs) / 1000 : undefined,
     tail: lastLines(folder, complaints),
   };

@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import {
+  GUEST_ARCHITECTURES,
+  type GuestArchitecture,
+  nativeArchitecture,
+} from '../guest-image/architecture.js';
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
 import { packageVersion } from '../package-info.js';
@@ -222,6 +227,26 @@ halyard
     action(async (output) => {
       const { doctorCommand } = await import('./doctor-command.js');
       return doctorCommand(output);
+    }),
+  );
+
+halyard
+  .command('guest')
+  .description('Linux guests')
+  .command('fetch')
+  .description("get Debian's cloud kernel and an initrd for it by apt, without root, and say where")
+  .addOption(
+    new Option('--arch <arch>', "the guest's architecture")
+      .choices(GUEST_ARCHITECTURES)
+      .default(nativeArchitecture()),
+  )
+  .option('--refresh', 'look for a newer kernel than the cache has', false)
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output, flags) => {
+      const { guestFetchCommand } = await import('./guest-command.js');
+      const arch = flags['arch'] as GuestArchitecture;
+      return guestFetchCommand({ arch, refresh: flags['refresh'] === true }, output);
     }),
   );
 
