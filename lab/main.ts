@@ -1,4 +1,5 @@
 import { explain } from '../src/cli/failure.js';
+import { outliveReaders } from '../src/cli/output.js';
 import { type LabResult, runInLab } from './lab.js';
 import { type LabOptions, parseOptions } from './options.js';
 import { exitCodeOf, INTERRUPTED, reportLines } from './report.js';
@@ -48,4 +49,5 @@ async function main(): Promise<number> {
   }
 }
 
+outliveReaders();
 process.exitCode = await main();

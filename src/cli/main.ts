@@ -10,7 +10,7 @@ import type { MatchMode } from '../hal/replay/matcher.js';
 import { packageVersion } from '../package-info.js';
 import { DEFAULT_CONFIG, parseBalloonConfig } from '../programs/balloon-config.js';
 import { EXIT, explain, UsageError } from './failure.js';
-import { Output } from './output.js';
+import { Output, outliveReaders } from './output.js';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -260,15 +260,6 @@ halyard
       return demoCommand(output);
     }),
   );
-
-/** Nobody reads on (`halyard run | head`): that must not end a VM, nor cut its recording. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
-}
 
 /** Runs the command line. Sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
