@@ -79,6 +79,21 @@ hosted("the command's output and exit code come back, to the last byte", async (
   t.is(exitCodeOf(end), 7);
 });
 
+hosted('what is still on its way when QEMU ends is waited for', async (t) => {
+  const late = `setTimeout(() => require('node:fs').writeSync(3, 'late'), 300)`;
+  const { end, heard } = await run(
+    t,
+    `const { spawn } = require('node:child_process');
+     control.end('up\\nexit 0\\n'); stderr.end();
+     stdout.on('connect', () => {
+       spawn(process.execPath, ['-e', ${JSON.stringify(late)}], { stdio: ['ignore', 'ignore', 'ignore', stdout] });
+       setTimeout(() => process.exit(), 100);
+     });`,
+  );
+  t.like(end, { how: 'exited', exitCode: 0 });
+  t.is(heard.stdout, 'late');
+});
+
 hosted('a host that hangs is ended, with the end of its console', async (t) => {
   const { end, pid } = await run(
     t,
