@@ -16,8 +16,9 @@ import { scratchDirectory } from './support.js';
 /** What `repair` promises to find again: turns that were completed so long before the kill. */
 const PROMISE_MS = 100;
 /**
- * Signs of life that are closer together than this count as a process that runs; a longer silence is one that was held
- * up, by a native call or by a busy machine, and the promise is later by that much.
+ * Signs of life that are closer together than this count as a thread that runs; a longer silence is one that was held up,
+ * by a native call or by a busy machine or disk, and the promise is later by that much. Both count: the program's thread,
+ * and one that is like the thread that writes the trace.
  */
 const SILENCE_MS = 30;
 const KILLS_PER_MODE = 10;
@@ -28,6 +29,9 @@ const PROGRAM = fileURLToPath(new URL('kill/steady-work.js', import.meta.url));
 const COMMAND = 'dist/bin/halyard.cjs';
 
 interface Sign {
+  readonly thread: 'program' | 'canary';
+  /** How long any thread has waited for a processor before; the canary knows. */
+  readonly waitedMs: number;
   /** Of a turn that was completed; undefined where the process only says that it is alive. */
   readonly turn: number | undefined;
   readonly ms: number;
@@ -43,21 +47,43 @@ function signsIn(report: string): Sign[] {
   const lines = existsSync(report) ? readFileSync(report, 'utf8').split('\n').slice(0, -1) : [];
   return lines.map((line) => {
     const words = line.split(' ');
-    return { turn: words.length === 3 ? Number(words[1]) : undefined, ms: Number(words.at(-1)) };
+    const isCanary = words[0] === 'canary';
+    return {
+      thread: isCanary ? 'canary' : 'program',
+      waitedMs: isCanary ? Number(words[1]) : 0,
+      turn: words[0] === 'turn' ? Number(words[1]) : undefined,
+      ms: Number(words.at(-1)),
+    };
   });
+}
+
+/** Until when turns are promised: so long a thread has run from then to the kill. */
+function promisedUntil(signs: readonly Sign[], killedMs: number): number {
+  let running = 0;
+  let later = killedMs;
+  let waitedMs = 0;
+  for (const sign of [...signs].reverse()) {
+    const { ms } = sign;
+    if (ms > killedMs) continue;
+    running += Math.max(0, Math.min(later - ms, SILENCE_MS) - waitedMs);
+    later = ms;
+    waitedMs = sign.waitedMs;
+    if (running > PROMISE_MS) return ms;
+  }
+  return Number.NEGATIVE_INFINITY;
 }
 
 /** How many of the first turns the promise covers. */
 function promisedTurns(signs: readonly Sign[], killedMs: number): number {
-  let running = 0;
-  let later = killedMs;
-  for (const { turn, ms } of [...signs].reverse()) {
-    if (ms > killedMs) continue;
-    running += Math.min(later - ms, SILENCE_MS);
-    later = ms;
-    if (turn !== undefined && running > PROMISE_MS) return turn + 1;
-  }
-  return 0;
+  const until = (['program', 'canary'] as const).map((thread) =>
+    promisedUntil(
+      signs.filter((sign) => sign.thread === thread),
+      killedMs,
+    ),
+  );
+  const covered = signs.filter(({ turn, ms }) => turn !== undefined && ms <= Math.min(...until));
+  const last = covered.at(-1)?.turn;
+  return last === undefined ? 0 : last + 1;
 }
 
 interface Killed {

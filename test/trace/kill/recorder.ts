@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { openSync, writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { implement } from '../../../src/index.js';
 import { runLane } from '../../../src/run.js';
 import { Recording } from '../../../src/trace/recording.js';
@@ -82,6 +83,9 @@ const mill = implement(Mill, (emit) => {
 });
 
 setInterval(alive, BEAT_MS);
+new Worker(new URL('canary.js', import.meta.url), {
+  workerData: { fd: reportFd, beatMs: BEAT_MS },
+});
 runLane(
   steadyWork,
   'main',
