@@ -1,8 +1,9 @@
 import { inject, injectable } from 'inversify';
 import { BalloonDevice } from '../devices/balloon/balloon-device.js';
-import { CONFIG_BYTES, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
+import { CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
 import { BalloonControl } from '../devices/balloon/control.js';
-import { offeredFeatures, queueCount } from '../devices/balloon/features.js';
+import { configBytes, offeredFeatures } from '../devices/balloon/features.js';
+import { queueCount } from '../devices/balloon/queue-functions.js';
 import { VhostUserDaemon } from '../devices/virtio/vhost-user/daemon.js';
 import { Channel } from '../hal/channel.js';
 import { EventFd } from '../hal/event-fd.js';
@@ -37,7 +38,7 @@ export class BalloonDeviceLane implements ProgramRoot {
       backend,
       features: BALLOON_FEATURES,
       queues: queueCount(BALLOON_FEATURES),
-      config: new Uint8Array(CONFIG_BYTES),
+      config: new Uint8Array(configBytes(BALLOON_FEATURES)),
       makeDevice: (ram, frontend) => {
         this.#device = new BalloonDevice({ mmap, ram, frontend });
         return this.#device;

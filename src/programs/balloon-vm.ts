@@ -1,7 +1,8 @@
 import { ContainerModule, inject, injectable, optional } from 'inversify';
 import { BalloonDevice } from '../devices/balloon/balloon-device.js';
-import { CONFIG_ACTUAL, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
+import { CONFIG_ACTUAL } from '../devices/balloon/constants.js';
 import { BalloonControl, encodeTarget } from '../devices/balloon/control.js';
+import { deviceFields } from '../devices/balloon/features.js';
 import { balloonTransport } from '../devices/balloon/transport.js';
 import { InterruptLine } from '../devices/virtio/interrupt.js';
 import type { MmioTransport } from '../devices/virtio/mmio-transport.js';
@@ -51,7 +52,7 @@ const SAMPLE_NS = NS_PER_S / 2;
 const BALLOON_SLOT = 0;
 const QUEUES = [{ queue: 0 }, { queue: 1 }, { queue: 2 }];
 const STATUS_PAGE_BYTES = 4096;
-const DEVICE_CONFIG = { offset: CONFIG_NUM_PAGES, size: 4 };
+const DEVICE_CONFIG = deviceFields(BALLOON_FEATURES);
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
 const SHUFFLE_SEED = 20180724;

@@ -73,7 +73,7 @@ function setup() {
     kicks: [0, 1, 2].map((queue) => eventFd.create({ name: `kick-${queue}` })),
     features: FEATURES,
     config: () => new Uint8Array(8),
-    deviceConfig: { offset: 0, size: 4 },
+    deviceConfig: [{ offset: 0, size: 4 }],
     onReset: () => {},
     onBroken: (reason) => broken.push(reason),
   });
