@@ -4,8 +4,10 @@ import { CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
 import { BalloonControl } from '../devices/balloon/control.js';
 import { configBytes, offeredFeatures } from '../devices/balloon/features.js';
 import { queueCount } from '../devices/balloon/queue-functions.js';
+import { StatsServer } from '../devices/balloon/stats-server.js';
 import { VhostUserDaemon } from '../devices/virtio/vhost-user/daemon.js';
 import { Channel } from '../hal/channel.js';
+import { HalError } from '../hal/contract/errors.js';
 import { EventFd } from '../hal/event-fd.js';
 import { Mmap } from '../hal/mmap.js';
 import type { ProgramRoot } from '../program.js';
@@ -31,6 +33,7 @@ export class BalloonDeviceLane implements ProgramRoot {
     const transport = channel.adopt({ slot: DEVICE_SLOTS.transport, name: 'transport' });
     const control = channel.adopt({ slot: DEVICE_SLOTS.control, name: 'control' });
     const backend = channel.adopt({ slot: DEVICE_SLOTS.backend, name: 'backend' });
+    const stats = new StatsServer((data) => this.#answer(control, data));
     const daemon = new VhostUserDaemon({
       hal: { mmap, eventFd, channel },
       events: reactor,
@@ -40,10 +43,15 @@ export class BalloonDeviceLane implements ProgramRoot {
       queues: queueCount(BALLOON_FEATURES),
       config: new Uint8Array(configBytes(BALLOON_FEATURES)),
       makeDevice: (ram, frontend) => {
-        this.#device = new BalloonDevice({ mmap, ram, frontend });
+        const listener = {
+          actualChanged: () => {},
+          statsAnswered: stats.statsAnswered.bind(stats),
+          statsFailed: stats.statsFailed.bind(stats),
+        };
+        this.#device = new BalloonDevice({ mmap, ram, frontend, listener });
         return this.#device;
       },
-      onReady: () => this.#listen(daemon, control),
+      onReady: () => this.#listen(daemon, control, stats),
     });
     reactor.on(Channel, 'message', transport, ({ data, attached }) =>
       daemon.handle(data, attached),
@@ -53,10 +61,10 @@ export class BalloonDeviceLane implements ProgramRoot {
   }
 
   /**
-   * Targets count from now on. After a restart the target that is asked for may be the new device's own 0, while the
+   * Targets and requests for statistics count from now on. After a restart the target that is asked for may be the new device's own 0, while the
    * config space has its predecessor's: so the config space is set by every target, not by every change.
    */
-  #listen(daemon: VhostUserDaemon, control: number): void {
+  #listen(daemon: VhostUserDaemon, control: number, stats: StatsServer): void {
     const messages = new BalloonControl({
       setTargetBytes: (bytes) => {
         const device = this.#device;
@@ -66,8 +74,19 @@ export class BalloonDeviceLane implements ProgramRoot {
         return outcome;
       },
     });
-    this.reactor.on(Channel, 'message', control, ({ data }) => void messages.handle(data));
+    this.reactor.on(Channel, 'message', control, ({ data }) => {
+      if (!stats.handle(data, this.#device, this.reactor.nowNs)) messages.handle(data);
+    });
     this.channel.listen({ channel: control });
+  }
+
+  /** Who does not read its answers, or is gone, gets none. */
+  #answer(control: number, data: Uint8Array): void {
+    try {
+      this.channel.send({ channel: control, data, attach: [] });
+    } catch (error) {
+      if (!HalError.is(error) || error.code !== 'SYSCALL_FAILED') throw error;
+    }
   }
 }
 
