@@ -218,6 +218,14 @@ test('B11: a reset drops the round; the next driver finds STOP, without an inter
   t.is(device.startHinting(), 3);
 });
 
+test('B11: a reset clears the command in the registers too, while the device is being started again', (t) => {
+  const { machine, device, command } = setup();
+  device.startHinting();
+  machine.transport.disconnect();
+  machine.driver.writeStatus(0);
+  t.is(command(), STOP);
+});
+
 test('B12: a restored balloon has the command forced to DONE and leaves late hints alone', (t) => {
   const { machine, device, postCommand, postPages, kick, command, filled } = setup();
   filled(FRAME, FRAME + 1);

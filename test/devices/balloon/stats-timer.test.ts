@@ -88,6 +88,19 @@ test('polled: at once, then once an interval, however often somebody asks beside
   t.is(machine.device.metrics.statsPolls, 2);
 });
 
+test('polled: a request that fails in between does not put the poll off', (t) => {
+  const { machine, timer, events, elapse, post, armed } = setup(4 * SECOND);
+  post(1);
+  timer.poll();
+  elapse();
+  post(2);
+  events.nowNs += SECOND / 2;
+  timer.request();
+  elapse();
+  t.is(machine.failures.length, 1);
+  t.is(armed(), 1001 + 4 * SECOND);
+});
+
 test('polled: a driver that comes up later is found, and a silent one fails in time', (t) => {
   const { machine, timer, elapse, post } = setup(2 * SECOND);
   timer.poll();

@@ -304,13 +304,16 @@ export class VhostUserBackend implements VirtioBackend {
     const fields = this.#options.deviceConfig;
     fields.forEach((field, position) => {
       this.#conversation.ask({ kind: 'get-config', ...field }, (reply) => {
-        const isLast = position === fields.length - 1;
-        const again = isLast && this.#configRead === 'ask-again';
-        if (isLast) this.#configRead = 'idle';
         this.#takeConfig(field, reply);
-        if (again) this.#readConfig();
+        if (position === fields.length - 1) this.#configWasRead();
       });
     });
+  }
+
+  #configWasRead(): void {
+    const again = this.#configRead === 'ask-again';
+    this.#configRead = 'idle';
+    if (again) this.#readConfig();
   }
 
   #takeConfig({ offset, size }: ConfigField, reply: Reply): void {
