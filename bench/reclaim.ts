@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BalloonDevice } from '../src/devices/balloon/balloon-device.js';
-import { CONFIG_BYTES, INFLATE_QUEUE, QUEUE_SIZE } from '../src/devices/balloon/constants.js';
+import { INFLATE_QUEUE, QUEUE_SIZE } from '../src/devices/balloon/constants.js';
 import { balloonTransport } from '../src/devices/balloon/transport.js';
 import { InterruptLine } from '../src/devices/virtio/interrupt.js';
 import type { AnyImplementation } from '../src/hal/bind.js';
@@ -113,7 +113,7 @@ function reclaimByDevice(hal: NativeHal, frames: Uint32Array): Reclaimed {
       { index: INFLATE_QUEUE, nextAvail: 0, ...layout },
       { index: 1, nextAvail: 0, ...deflate },
     ],
-    config: new Uint8Array(CONFIG_BYTES),
+    config: frontend.config,
   });
   if (refusal !== undefined) throw new Error(`the balloon refuses: ${refusal.reason}`);
   prepare(hal, driver, frames);

@@ -31,6 +31,21 @@ export interface LinuxConfig {
 /** Who steers the balloon: the policy of 2018, or nobody. */
 export type PolicyChoice = 'step' | 'off';
 
+/** What the balloon offers its driver, and how often it is asked for statistics. */
+export interface BalloonChoice {
+  readonly mustTellHost: boolean;
+  readonly statsQueue: boolean;
+  readonly deflateOnOom: boolean;
+  readonly freePageReporting: boolean;
+  readonly freePageHinting: boolean;
+  readonly pagePoison: boolean;
+  /** 0: only when someone asks. */
+  readonly statsIntervalSeconds: number;
+}
+
+/** Injection token of the configuration. */
+export const BALLOON_VM_CONFIG = Symbol('BalloonVmConfig');
+
 /** Where the balloon's queues are served. */
 export type DevicePlacement = 'in-process' | 'process';
 
@@ -46,6 +61,7 @@ export interface BalloonVmConfig {
   /** How long the run lasts; 0 means until the guest ends or someone interrupts. */
   readonly seconds: number;
   readonly device: DevicePlacement;
+  readonly balloon: BalloonChoice;
   /** What the micro guest does, if it is what boots. */
   readonly work: MicroGuestWork;
   /** The guest that boots instead of the micro guest. */
@@ -67,6 +83,15 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   timeScale: 1,
   seconds: 0,
   device: 'in-process',
+  balloon: {
+    mustTellHost: true,
+    statsQueue: true,
+    deflateOnOom: true,
+    freePageReporting: false,
+    freePageHinting: false,
+    pagePoison: false,
+    statsIntervalSeconds: 0,
+  },
   work: {
     touchBytes: 512 * BYTES_PER_MIB,
     touchChunkBytes: 16 * BYTES_PER_MIB,
@@ -105,9 +130,12 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
   known(given, Object.keys(DEFAULT_CONFIG), 'the configuration');
   const work = object(given['work'] ?? {}, 'work');
   known(work, Object.keys(DEFAULT_CONFIG.work), 'work');
+  const balloon = object(given['balloon'] ?? {}, 'balloon');
+  known(balloon, Object.keys(DEFAULT_CONFIG.balloon), 'balloon');
   const config = {
     ...DEFAULT_CONFIG,
     ...given,
+    balloon: { ...DEFAULT_CONFIG.balloon, ...balloon },
     work: { ...DEFAULT_CONFIG.work, ...work },
   } as BalloonVmConfig;
   choice('guestArchitecture', config.guestArchitecture, ['x86_64']);
@@ -122,8 +150,16 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
   whole('cpus', config.cpus, 1, config.linux === null ? 1 : MAX_CPUS);
   if (config.expects !== null) choice('expects', config.expects, ['recovery']);
   choice('policy', config.policy, ['step', 'off']);
+  checkBalloon(config.balloon);
   if (config.linux === null) checkWork(config);
   return { ...config, linux: checkedLinux(config.linux), scenario: parseScenario(config.scenario) };
+}
+
+function checkBalloon({ statsIntervalSeconds, ...flags }: BalloonChoice): void {
+  for (const [name, value] of Object.entries(flags)) flag(`balloon.${name}`, value);
+  if (!(Number.isFinite(statsIntervalSeconds) && statsIntervalSeconds >= 0)) {
+    throw new ConfigError('balloon.statsIntervalSeconds must be 0 or more');
+  }
 }
 
 function checkedLinux(given: unknown): LinuxConfig | null {

@@ -1,17 +1,19 @@
 import { inject, injectable } from 'inversify';
 import { BalloonDevice } from '../devices/balloon/balloon-device.js';
-import { CONFIG_BYTES, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
+import { CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
 import { BalloonControl } from '../devices/balloon/control.js';
-import { offeredFeatures, queueCount } from '../devices/balloon/features.js';
+import { configBytes, offeredFeatures } from '../devices/balloon/features.js';
+import { queueCount } from '../devices/balloon/queue-functions.js';
+import { StatsServer } from '../devices/balloon/stats-server.js';
 import { VhostUserDaemon } from '../devices/virtio/vhost-user/daemon.js';
 import { Channel } from '../hal/channel.js';
+import { HalError } from '../hal/contract/errors.js';
 import { EventFd } from '../hal/event-fd.js';
 import { Mmap } from '../hal/mmap.js';
 import type { ProgramRoot } from '../program.js';
 import { Reactor } from '../reactor/reactor.js';
+import { BALLOON_VM_CONFIG, type BalloonVmConfig } from './balloon-config.js';
 import { DEVICE_SLOTS } from './device-process.js';
-
-export const BALLOON_FEATURES = offeredFeatures();
 
 /** The balloon in a process of its own: serves the channels that it was started with until the transport is closed. */
 @injectable()
@@ -19,6 +21,7 @@ export class BalloonDeviceLane implements ProgramRoot {
   #device: BalloonDevice | undefined;
 
   constructor(
+    @inject(BALLOON_VM_CONFIG) private readonly config: BalloonVmConfig,
     @inject(Reactor) private readonly reactor: Reactor,
     @inject(Mmap) private readonly mmap: Mmap,
     @inject(EventFd) private readonly eventFd: EventFd,
@@ -27,22 +30,36 @@ export class BalloonDeviceLane implements ProgramRoot {
 
   start(): void {
     const { mmap, eventFd, channel, reactor } = this;
+    const choice = this.config.balloon;
+    const features = offeredFeatures(choice);
     const transport = channel.adopt({ slot: DEVICE_SLOTS.transport, name: 'transport' });
     const control = channel.adopt({ slot: DEVICE_SLOTS.control, name: 'control' });
     const backend = channel.adopt({ slot: DEVICE_SLOTS.backend, name: 'backend' });
+    const stats = new StatsServer((data) => this.#answer(control, data));
     const daemon = new VhostUserDaemon({
       hal: { mmap, eventFd, channel },
       events: reactor,
       transport,
       backend,
-      features: BALLOON_FEATURES,
-      queues: queueCount(BALLOON_FEATURES),
-      config: new Uint8Array(CONFIG_BYTES),
+      features,
+      queues: queueCount(features),
+      config: new Uint8Array(configBytes(features)),
       makeDevice: (ram, frontend) => {
-        this.#device = new BalloonDevice({ mmap, ram, frontend });
+        const listener = {
+          actualChanged: () => {},
+          statsAnswered: stats.statsAnswered.bind(stats),
+          statsFailed: stats.statsFailed.bind(stats),
+        };
+        this.#device = new BalloonDevice({
+          mmap,
+          ram,
+          frontend,
+          listener,
+          features: choice,
+        });
         return this.#device;
       },
-      onReady: () => this.#listen(daemon, control),
+      onReady: () => this.#listen(daemon, control, stats),
     });
     reactor.on(Channel, 'message', transport, ({ data, attached }) =>
       daemon.handle(data, attached),
@@ -52,10 +69,11 @@ export class BalloonDeviceLane implements ProgramRoot {
   }
 
   /**
-   * Targets count from now on. After a restart the target that is asked for may be the new device's own 0, while the
-   * config space has its predecessor's: so the config space is set by every target, not by every change.
+   * Targets and requests for statistics count from now on. After a restart the target that is asked for may be the new
+   * device's own 0, while the config space has its predecessor's: so the config space is set by every target, not by
+   * every change.
    */
-  #listen(daemon: VhostUserDaemon, control: number): void {
+  #listen(daemon: VhostUserDaemon, control: number, stats: StatsServer): void {
     const messages = new BalloonControl({
       setTargetBytes: (bytes) => {
         const device = this.#device;
@@ -65,8 +83,19 @@ export class BalloonDeviceLane implements ProgramRoot {
         return outcome;
       },
     });
-    this.reactor.on(Channel, 'message', control, ({ data }) => void messages.handle(data));
+    this.reactor.on(Channel, 'message', control, ({ data }) => {
+      if (!stats.handle(data, this.#device, this.reactor.nowNs)) messages.handle(data);
+    });
     this.channel.listen({ channel: control });
+  }
+
+  /** Who does not read its answers, or is gone, gets none. */
+  #answer(control: number, data: Uint8Array): void {
+    try {
+      this.channel.send({ channel: control, data, attach: [] });
+    } catch (error) {
+      if (!HalError.is(error) || error.code !== 'SYSCALL_FAILED') throw error;
+    }
   }
 }
 

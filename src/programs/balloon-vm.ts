@@ -21,7 +21,12 @@ import { PolicyHost } from '../policy/policy-host.js';
 import type { PolicyObserver } from '../policy/policy-observer.js';
 import type { Program, ProgramRoot } from '../program.js';
 import { Reactor } from '../reactor/reactor.js';
-import { type BalloonVmConfig, parseBalloonConfig, ramBytes } from './balloon-config.js';
+import {
+  BALLOON_VM_CONFIG,
+  type BalloonVmConfig,
+  parseBalloonConfig,
+  ramBytes,
+} from './balloon-config.js';
 import { BalloonDeviceLane } from './balloon-device.js';
 import { RecoveryCheck } from './recovery-check.js';
 import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
@@ -33,8 +38,6 @@ export const MICRO_GUEST_IMAGE = 'halyard:micro-guest';
 export const KERNEL_IMAGE = 'halyard:kernel';
 export const INITRD_IMAGE = 'halyard:initrd';
 
-/** Injection token of the configuration. */
-export const BALLOON_VM_CONFIG = Symbol('BalloonVmConfig');
 /** Injection token of whoever looks on. Not bound means nobody does. */
 export const BALLOON_VM_OBSERVER = Symbol('BalloonVmObserver');
 
@@ -115,6 +118,7 @@ export class BalloonVm implements ProgramRoot {
       machine,
       slot: BALLOON_SLOT,
       placement: config.device,
+      choice: config.balloon,
       actualChanged: (pages) => this.#tellActual(pages),
       controlChanged: (control) => this.#controlChanged(control),
       notice: (message) => this.observer.notice?.(message),
@@ -197,6 +201,7 @@ export class BalloonVm implements ProgramRoot {
       setBalloon: (target) => balloon.setTarget(target),
       residentBytes: () => this.mmap.residency({ region }),
       requestStats: (answered) => balloon.requestStats(answered),
+      hint: (ended) => balloon.hint(ended),
       killDevice: () => balloon.kill(),
       finish: (end) => machine.finish(end),
       noted: (note) => this.observer.noted?.(note),
@@ -244,8 +249,9 @@ export const balloonVm: Program<BalloonVmConfig> = {
     },
     device: {
       root: BalloonDeviceLane,
-      modules: () => [
+      modules: (config) => [
         new ContainerModule(({ bind }) => {
+          bind(BALLOON_VM_CONFIG).toConstantValue(config);
           bind(BalloonDeviceLane).toSelf();
         }),
       ],

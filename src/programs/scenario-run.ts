@@ -26,6 +26,8 @@ export interface ScenarioHost {
   /** What the host holds for the guest. */
   residentBytes(): Bytes;
   requestStats(answered: (stats: Readonly<Record<string, number | string>>) => void): void;
+  /** Lets the guest hint at its free pages. */
+  hint(ended: () => void): void;
   killDevice(): void;
   finish(end: VmEnd): void;
   noted(note: ScenarioNote): void;
@@ -118,12 +120,13 @@ export class ScenarioRun {
     const seconds = 'seconds' in step ? step.seconds : this.#scenario.stepTimeoutSeconds;
     const first = Math.max(1, Math.round(seconds * NS_PER_S));
     this.#clock.arm({ timer: this.#timer, first, period: 0 });
-    if (!('stats' in step)) return;
-    this.#host.requestStats((stats) => {
+    const answered = (name: string, value: ScenarioNote['value']): void => {
       if (this.#current !== step) return;
-      this.#note(step.stats, stats);
+      this.#note(name, value);
       this.#done();
-    });
+    };
+    if ('stats' in step) this.#host.requestStats((stats) => answered(step.stats, stats));
+    if ('hint' in step) this.#host.hint(() => answered(step.hint, 'hinted'));
   }
 
   #expired(): void {

@@ -23,6 +23,8 @@ export type ScenarioStep =
   | { readonly measure: string }
   /** Asks the guest for its statistics and notes them. */
   | { readonly stats: string }
+  /** Lets the guest hint at its free pages, waits until it has, and notes the time under this name. */
+  | { readonly hint: string }
   /** Kills the device's process, as a crash would. */
   | { readonly killDevice: true }
   /** Ends the run. */
@@ -50,6 +52,7 @@ const VERBS: Readonly<Record<string, Check>> = {
   seconds: amount,
   measure: text,
   stats: text,
+  hint: text,
   killDevice: yes,
   stop: yes,
 };

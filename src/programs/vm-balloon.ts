@@ -1,13 +1,19 @@
 import { BalloonDevice } from '../devices/balloon/balloon-device.js';
-import { CONFIG_ACTUAL, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
+import type { BalloonListener } from '../devices/balloon/balloon-options.js';
+import { CONFIG_ACTUAL } from '../devices/balloon/constants.js';
 import { BalloonControl, encodeTarget } from '../devices/balloon/control.js';
+import { deviceFields, offeredFeatures } from '../devices/balloon/features.js';
+import { queueCount } from '../devices/balloon/queue-functions.js';
+import { RemoteStats } from '../devices/balloon/remote-stats.js';
+import { type StatsSource, StatsTimer } from '../devices/balloon/stats-timer.js';
 import { balloonTransport } from '../devices/balloon/transport.js';
+import type { FeatureSet } from '../devices/virtio/features.js';
 import { InterruptLine } from '../devices/virtio/interrupt.js';
 import type { MmioTransport } from '../devices/virtio/mmio-transport.js';
 import { Channel } from '../hal/channel.js';
 import type { Clock } from '../hal/clock.js';
 import type { HalOf } from '../hal/contract/define.js';
-import { BYTES_PER_MIB, type MiB } from '../hal/contract/units.js';
+import { BYTES_PER_MIB, type MiB, type Nanoseconds, NS_PER_S } from '../hal/contract/units.js';
 import { EventFd } from '../hal/event-fd.js';
 import type { Mmap } from '../hal/mmap.js';
 import type { Process } from '../hal/process.js';
@@ -15,8 +21,7 @@ import type { BusDevice } from '../machine/bus.js';
 import type { Machine } from '../machine/machine.js';
 import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
-import type { DevicePlacement } from './balloon-config.js';
-import { BALLOON_FEATURES } from './balloon-device.js';
+import type { BalloonChoice, DevicePlacement } from './balloon-config.js';
 import { DeviceProcess } from './device-process.js';
 
 /** What a guest answered, or why it did not. */
@@ -35,6 +40,7 @@ export interface VmBalloonOptions {
   readonly machine: Machine;
   readonly slot: number;
   readonly placement: DevicePlacement;
+  readonly choice: BalloonChoice;
   /** The driver says what its balloon holds. */
   readonly actualChanged: (pages: number) => void;
   /** The device was started again, and its control channel is another. */
@@ -42,9 +48,7 @@ export interface VmBalloonOptions {
   readonly notice: (message: string) => void;
 }
 
-const QUEUES = [{ queue: 0 }, { queue: 1 }, { queue: 2 }];
 const STATUS_PAGE_BYTES = 4096;
-const DEVICE_CONFIG = { offset: CONFIG_NUM_PAGES, size: 4 };
 
 /** A machine's balloon: registers in its slot, and behind them the device, here or in a process of its own. */
 export class VmBalloon {
@@ -53,6 +57,8 @@ export class VmBalloon {
   #control = 0;
   #process: DeviceProcess | undefined;
   #device: BalloonDevice | undefined;
+  #stats: StatsTimer | undefined;
+  #hinted: (() => void) | undefined;
   readonly #asked = new Map<number, StatsReceiver>();
 
   /** Inside a turn, before the machine runs. */
@@ -60,9 +66,17 @@ export class VmBalloon {
     this.#options = options;
     options.machine.attachMmio({
       slot: options.slot,
-      notify: QUEUES,
+      notify: Array.from({ length: queueCount(this.#features) }, (_, queue) => ({ queue })),
       device: (wiring) => this.#addDevice(wiring),
     });
+  }
+
+  get #features(): FeatureSet {
+    return offeredFeatures(this.#options.choice);
+  }
+
+  get #statsIntervalNs(): Nanoseconds {
+    return Math.round(this.#options.choice.statsIntervalSeconds * NS_PER_S);
   }
 
   /** This side's end of the control channel. */
@@ -78,9 +92,22 @@ export class VmBalloon {
 
   /** Asks the guest for its statistics. */
   requestStats(answered: StatsReceiver): void {
-    const request = this.#device?.requestStats(this.#options.events.nowNs) ?? 'not-ready';
+    const request = this.#stats?.request() ?? 'not-ready';
     if (request === 'not-ready') answered({ failed: request });
     else this.#asked.set(request, answered);
+  }
+
+  /**
+   * Lets the guest hint at its free pages, which go back to the host.
+   *
+   * @throws TypeError if the device is in a process of its own, which cannot be asked for it.
+   */
+  hint(ended: () => void): void {
+    if (this.#device === undefined) {
+      throw new TypeError('hinting can be started only where the device is in this process');
+    }
+    this.#hinted = ended;
+    this.#device.startHinting();
   }
 
   /** Ends the device's process as a crash would. @throws TypeError if it has none. */
@@ -90,6 +117,7 @@ export class VmBalloon {
   }
 
   close(): void {
+    this.#stats?.close();
     for (const close of this.#closing) close();
   }
 
@@ -98,7 +126,7 @@ export class VmBalloon {
     const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_PAGE_BYTES });
     this.#closing.push(() => mmap.closeRegion({ region }));
     const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
-    const transport = balloonTransport({ interrupt });
+    const transport = balloonTransport({ interrupt, features: this.#options.choice });
     if (this.#options.placement === 'process') return this.#startProcess(wiring, transport, region);
     this.#addDeviceHere(wiring, transport);
     return transport;
@@ -106,18 +134,28 @@ export class VmBalloon {
 
   #startProcess(wiring: MmioWiring, transport: MmioTransport, statusRegion: number): BusDevice {
     const { hal, events, machine, notice } = this.#options;
+    const stats = new RemoteStats({
+      channel: hal.channel,
+      events,
+      listener: this.#listener(),
+      statsIntervalNs: this.#statsIntervalNs,
+    });
+    this.#startStats(stats);
     const device = new DeviceProcess({
       hal,
       events,
       lane: 'device',
       transport,
-      features: BALLOON_FEATURES,
+      features: this.#features,
       ram: machine.ram,
       statusPage: { region: statusRegion, size: STATUS_PAGE_BYTES },
       wiring,
-      deviceConfig: DEVICE_CONFIG,
+      deviceConfig: deviceFields(this.#features),
       configWritten: (offset, bytes) => this.#configWritten(offset, bytes),
-      onControl: (control) => this.#useControl(control),
+      onControl: (control) => {
+        stats.useControl(control);
+        this.#useControl(control);
+      },
       onRestart: notice,
     });
     this.#process = device;
@@ -139,7 +177,7 @@ export class VmBalloon {
   }
 
   #addDeviceHere(wiring: MmioWiring, transport: MmioTransport): void {
-    const { hal, events, machine, actualChanged } = this.#options;
+    const { hal, events, machine } = this.#options;
     const { mmap, eventFd, channel } = hal;
     const control = channel.pair({ name: 'control' });
     this.#control = control.near;
@@ -151,13 +189,13 @@ export class VmBalloon {
       mmap,
       ram: machine.ram,
       frontend: transport,
-      listener: {
-        actualChanged,
-        statsAnswered: (request, stats) => this.#answer(request, { ...stats }),
-        statsFailed: (request, reason) => this.#answer(request, { failed: reason }),
-      },
+      features: this.#options.choice,
+      listener: this.#listener(),
+      time: events,
+      statsIntervalNs: this.#statsIntervalNs,
     });
     this.#device = device;
+    this.#startStats(device);
     transport.connect(device);
     for (const { queue, eventfd } of wiring.kicks) {
       events.on(EventFd, 'signalled', eventfd, () => device.kick(queue));
@@ -166,6 +204,25 @@ export class VmBalloon {
     const messages = new BalloonControl(device);
     events.on(Channel, 'message', control.far, ({ data }) => void messages.handle(data));
     channel.listen({ channel: control.far });
+  }
+
+  #startStats(source: StatsSource): void {
+    const { hal, events } = this.#options;
+    this.#stats = new StatsTimer(hal.clock, events, source);
+    if (this.#statsIntervalNs > 0) this.#stats.poll();
+  }
+
+  #listener(): BalloonListener {
+    return {
+      actualChanged: this.#options.actualChanged,
+      statsAnswered: (request, stats) => this.#answer(request, { ...stats }),
+      statsFailed: (request, reason) => this.#answer(request, { failed: reason }),
+      hintingEnded: () => {
+        const hinted = this.#hinted;
+        this.#hinted = undefined;
+        hinted?.();
+      },
+    };
   }
 
   #answer(request: number, outcome: StatsOutcome): void {

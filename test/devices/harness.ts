@@ -1,6 +1,8 @@
-import { BalloonDevice, type BalloonOptions } from '../../src/devices/balloon/balloon-device.js';
+import { BalloonDevice } from '../../src/devices/balloon/balloon-device.js';
+import type { BalloonOptions } from '../../src/devices/balloon/balloon-options.js';
 import type { BalloonStats } from '../../src/devices/balloon/stats.js';
 import { balloonTransport } from '../../src/devices/balloon/transport.js';
+import { hasFeature } from '../../src/devices/virtio/features.js';
 import { GuestFaults } from '../../src/devices/virtio/guest-faults.js';
 import { GuestMemory, type RamPart } from '../../src/devices/virtio/guest-memory.js';
 import { InterruptLine } from '../../src/devices/virtio/interrupt.js';
@@ -20,7 +22,7 @@ export const LOW_END = 20 * MIB;
 export const RAM_BYTES = 28 * MIB;
 
 /** Queue n has its rings in the MiB of this number. */
-export const RING_BASE = [0x100000, 0x110000, 0x120000] as const;
+export const RING_BASE = [0x100000, 0x110000, 0x120000, 0x180000, 0x190000] as const;
 /** The driver's lists of page frames and statistics. */
 export const LIST = 0x130000;
 
@@ -80,7 +82,14 @@ export function makeMachine(
   const actuals: number[] = [];
   const samples: { request: number; stats: BalloonStats }[] = [];
   const failures: { request: number; reason: string }[] = [];
+  const hintings: string[] = [];
   const listener = {
+    hintingStarted: (command: number) => {
+      hintings.push(`${command} started`);
+    },
+    hintingEnded: (command: number, end: string) => {
+      hintings.push(`${command} ${end}`);
+    },
     actualChanged: (pages: number) => {
       actuals.push(pages);
     },
@@ -115,7 +124,33 @@ export function makeMachine(
     inflate: new DriverQueue(mmap, first, RING_BASE[0], 128),
     deflate: new DriverQueue(mmap, first, RING_BASE[1], 128),
     stats: new DriverQueue(mmap, first, RING_BASE[2], 128),
+    hinting: new DriverQueue(mmap, first, RING_BASE[3], 128),
+    reporting: new DriverQueue(mmap, first, RING_BASE[4], 128),
+    hintings,
   };
+}
+
+/**
+ * Brings the driver up as Linux does: optional queues are numbered by what was negotiated, without gaps.
+ *
+ * @param wantedLow the feature bits that the driver takes if they are offered.
+ * @param poison what it writes into `poison_val`, if that is negotiated.
+ */
+export function bootAsLinux(machine: Machine, wantedLow = 0xffffffff, poison = 0): void {
+  const { driver, transport } = machine;
+  driver.negotiate(wantedLow);
+  driver.setUpQueue(0, machine.inflate.layout);
+  driver.setUpQueue(1, machine.deflate.layout);
+  let next = 2;
+  for (const { feature, queue } of [
+    { feature: 1, queue: machine.stats },
+    { feature: 3, queue: machine.hinting },
+    { feature: 5, queue: machine.reporting },
+  ]) {
+    if (hasFeature(transport.driverFeatures, feature)) driver.setUpQueue(next++, queue.layout);
+  }
+  if (hasFeature(transport.driverFeatures, 4)) driver.write32(0x10c, poison);
+  driver.writeStatus(0xf);
 }
 
 /** Brings the driver up with every feature and queue that is offered. */

@@ -1,6 +1,8 @@
 import test from 'ava';
+import { decodeStatsAnswer, encodeStatsRequest } from '../../src/devices/balloon/stats-messages.js';
 import { virtioSlot } from '../../src/machine/layout.js';
-import { type LaneRecord, PAGE, type Trap, TwoLanes } from './two-lanes.js';
+import { statsRecord } from '../devices/harness.js';
+import { type LaneRecord, LIST, PAGE, type Trap, TwoLanes } from './two-lanes.js';
 
 const FRAMES = [0x1000, 0x1001, 0x1005];
 
@@ -281,4 +283,47 @@ test('an answer that comes between two silences ends neither the device nor the 
   }
   t.deepEqual(names(host), ['main', 'device']);
   t.false(host.isArmed('device.answer'));
+});
+
+test('statistics are asked for and answered over the control channel, and the lane replays', (t) => {
+  const host = new TwoLanes();
+  const { stats } = boot(host);
+  const answers = () => host.control.take().map(decodeStatsAnswer);
+  const post = (free: number) => {
+    const data = Uint8Array.from([...statsRecord(4, free), ...statsRecord(5, 1e6)]);
+    host.mmap.write({ region: host.ramRegion, offset: LIST, data });
+    stats.post({ address: LIST, length: data.length });
+    host.kick(2);
+  };
+  host.control.ask(encodeStatsRequest(7));
+  t.deepEqual(answers(), [{ id: 7, outcome: 'not-ready' }], 'B10');
+  post(1);
+  t.deepEqual(answers(), [], 'nobody asked for the first buffer');
+  host.control.ask(encodeStatsRequest(8));
+  t.is(stats.takeUsed().length, 1);
+  post(2);
+  t.deepEqual(answers(), [{ id: 8, outcome: { freeBytes: 2, totalBytes: 1e6 } }]);
+  host.control.ask(encodeStatsRequest(9));
+  host.driver.writeStatus(0);
+  t.deepEqual(answers(), [{ id: 9, outcome: 'reset' }]);
+  host.control.ask(new Uint8Array(12));
+  t.deepEqual(answers(), [], 'a message that is neither is ignored');
+  host.shutDown();
+  const device = host.lanes[1];
+  t.deepEqual(names(host), ['main', 'device']);
+  t.true(device !== undefined && replaysIdentically(host, device));
+});
+
+test('statistics: a restarted device holds the buffer of its predecessor and answers', (t) => {
+  const host = new TwoLanes();
+  const { stats } = boot(host);
+  stats.post({ address: LIST, length: 0 });
+  host.kick(2);
+  host.killDevice();
+  host.settle();
+  t.deepEqual(names(host), ['main', 'device', 'device#2']);
+  host.control.ask(encodeStatsRequest(1));
+  stats.post({ address: LIST, length: 0 });
+  host.kick(2);
+  t.deepEqual(host.control.take().map(decodeStatsAnswer), [{ id: 1, outcome: {} }]);
 });

@@ -42,6 +42,7 @@ function play(steps: readonly ScenarioStep[], stepTimeoutSeconds = 10) {
     setBalloon: (target) => log.push(`balloon ${target}`),
     residentBytes: () => 4096,
     requestStats: (answered) => answers.push(answered),
+    hint: (ended) => answers.push(ended),
     killDevice: () => log.push('kill'),
     finish: (end) => log.push(JSON.stringify(end)),
     noted: (note) => notes.push(note),
@@ -114,6 +115,14 @@ test('what is measured and what the guest answers is noted', (t) => {
       ['after', { residentBytes: 4096, actualBytes: 1 << 20 }],
     ],
   );
+});
+
+test('hinting is waited for', (t) => {
+  const { notes, answers, log } = play([{ hint: 'h' }, { type: 'x' }]);
+  t.deepEqual(log, []);
+  answers[0]?.({});
+  t.deepEqual(notes, [{ name: 'h', seconds: 0, value: 'hinted' }]);
+  t.is(log.length, 1);
 });
 
 test('a step that takes too long ends the run as failed, and says which', (t) => {

@@ -1,6 +1,7 @@
 import { ContainerModule } from 'inversify';
 import { type ComposedLane, composeLane } from '../../src/compose.js';
 import type { AnyImplementation } from '../../src/hal/bind.js';
+import type { Channel } from '../../src/hal/channel.js';
 import { Clock } from '../../src/hal/clock.js';
 import { Console } from '../../src/hal/console.js';
 import type { HalContract, HalEvents, HalOf } from '../../src/hal/contract/define.js';
@@ -66,6 +67,11 @@ export class TwoLanes {
   readonly main: LaneRecord;
   trap: Trap | undefined;
   nowNs = 1_000;
+  /** The VMM's end of the present device's control channel, past its program: what is asked here is in no trace of it. */
+  control: { ask: (data: Uint8Array) => void; take: () => Uint8Array[] } = {
+    ask: () => {},
+    take: () => [],
+  };
   /** Kills the device's present process, wherever it is. */
   killDevice: () => void = () => {};
   /** Stops the device's present process, as SIGSTOP does: it lives and does nothing. */
@@ -309,7 +315,14 @@ export class TwoLanes {
       }),
       simulatedMemory({ handles, files: { readFileSync: () => IMAGE } }),
       this.#eventFds,
-      channel,
+      {
+        ...channel,
+        create: (emit: Emitter<typeof Channel>) => {
+          const inner = channel.create(emit);
+          const pair = (args: { name: string }) => this.#noteControl(inner, args);
+          return { ...inner, pair };
+        },
+      },
       simulatedProcess({
         handles,
         post,
@@ -337,6 +350,20 @@ export class TwoLanes {
       implement(Console, () => ({ write: () => {}, listen: () => {} })),
       ...[Seccomp, Entropy, HostFiles].map((contract) => absent(contract as HalContract)),
     ] as AnyImplementation[];
+  }
+
+  #noteControl(channel: HalOf<typeof Channel>, args: { name: string }) {
+    const ends = channel.pair(args);
+    if (args.name !== 'control') return ends;
+    const { inbox } = this.#handles.find<ChannelEnd>('channel', ends.near);
+    this.control = {
+      ask: (data) => {
+        channel.send({ channel: ends.near, data, attach: [] });
+        this.settle();
+      },
+      take: () => inbox.splice(0).map((message) => message.data),
+    };
+    return ends;
   }
 
   #setTimer(timer: number, isArmed: boolean): void {

@@ -1,7 +1,4 @@
-import type { HalOf } from '../../hal/contract/define.js';
 import { BALLOON_PAGE_BYTES, type Bytes, type Nanoseconds } from '../../hal/contract/units.js';
-import type { Mmap } from '../../hal/mmap.js';
-import { SnapshotError } from '../snapshot-error.js';
 import type {
   Activation,
   ActivationRefusal,
@@ -9,46 +6,31 @@ import type {
   VirtioBackend,
   VirtioFrontend,
 } from '../virtio/backend.js';
-import { type FeatureSet, hasFeature, notOffered, sameFeatures } from '../virtio/features.js';
+import { type FeatureSet, hasFeature } from '../virtio/features.js';
 import { GuestFaults } from '../virtio/guest-faults.js';
-import { GuestMemory, type RamPart } from '../virtio/guest-memory.js';
-import { SplitQueue, validateQueue } from '../virtio/split-queue.js';
+import { GuestMemory } from '../virtio/guest-memory.js';
+import { SplitQueue } from '../virtio/split-queue.js';
+import { activationRefusal, checkSnapshot } from './activation.js';
+import type { BalloonListener, BalloonOptions } from './balloon-options.js';
 import {
   CONFIG_ACTUAL,
+  CONFIG_HINT_COMMAND,
   CONFIG_NUM_PAGES,
-  DEFLATE_QUEUE,
-  FEATURE_STATS_VQ,
-  INFLATE_QUEUE,
-  QUEUE_SIZE,
-  STATS_QUEUE,
+  CONFIG_POISON_VALUE,
+  FEATURE_FREE_PAGE_HINT,
+  FEATURE_PAGE_POISON,
 } from './constants.js';
-import { type BalloonFeatureOptions, offeredFeatures, queueCount } from './features.js';
+import { driverFields, offeredFeatures } from './features.js';
+import { FreeRanges } from './free-ranges.js';
+import { HintingQueue, type HintingState } from './hinting-queue.js';
 import { type BalloonMetrics, newBalloonMetrics } from './metrics.js';
+import { PageDiscarder } from './page-discarder.js';
 import { PageQueues } from './page-queues.js';
+import { type QueueFunction, queueFunctions } from './queue-functions.js';
+import { ReportingQueue } from './reporting-queue.js';
 import type { BalloonSnapshot } from './snapshot.js';
+import type { StatsSample } from './stats.js';
 import { StatsQueue } from './stats-queue.js';
-import type { StatsListener } from './stats-requests.js';
-
-/** Whoever wants to know what the guest does with its balloon. Called within the turn in which it happens. */
-export interface BalloonListener extends StatsListener {
-  /** The driver says how many pages it holds now. Anything up to 2^32 - 1: it is the guest's word. */
-  actualChanged(pages: number): void;
-}
-
-export interface BalloonOptions {
-  readonly mmap: HalOf<typeof Mmap>;
-  readonly ram: readonly RamPart[];
-  readonly frontend: VirtioFrontend;
-  readonly features?: BalloonFeatureOptions;
-  readonly listener?: BalloonListener;
-  readonly faults?: GuestFaults;
-  /** The guest keeps at least this much: a target above RAM minus this is refused. */
-  readonly floorBytes?: Bytes;
-  /** How long a request for statistics waits. */
-  readonly statsTimeoutNs?: Nanoseconds;
-  /** Page frames looked at for one kick. */
-  readonly maxFramesPerDrain?: number;
-}
 
 const DEFAULT_STATS_TIMEOUT_NS = 1_000_000_000;
 /** 1 GiB of pages: a hundred times what a driver lists, and still an end. */
@@ -58,6 +40,11 @@ const SILENT: BalloonListener = {
   statsAnswered: () => {},
   statsFailed: () => {},
 };
+
+interface ServedQueue {
+  readonly function: QueueFunction;
+  readonly queue: SplitQueue;
+}
 
 /**
  * The memory balloon (virtio 1.2, 5.5). It does everything within the call that makes it do so, and keeps no time:
@@ -71,10 +58,12 @@ export class BalloonDevice implements VirtioBackend {
   readonly #frontend: VirtioFrontend;
   readonly #listener: BalloonListener;
   readonly #maxTargetBytes: Bytes;
-  readonly #queueCount: number;
   readonly #pages: PageQueues;
   readonly #stats: StatsQueue;
-  #queues = new Map<number, SplitQueue>();
+  readonly #freeRanges: FreeRanges;
+  readonly #reporting: ReportingQueue;
+  readonly #hinting: HintingQueue;
+  #queues = new Map<number, ServedQueue>();
   #features: FeatureSet = { low: 0, high: 0 };
   #targetPages = 0;
   #targetWasSet = false;
@@ -84,16 +73,31 @@ export class BalloonDevice implements VirtioBackend {
   constructor(options: BalloonOptions) {
     const { mmap, ram, frontend, listener = SILENT } = options;
     this.offeredFeatures = offeredFeatures(options.features);
-    this.#queueCount = queueCount(this.offeredFeatures);
     this.faults = options.faults ?? new GuestFaults();
+    const { faults, metrics } = this;
     this.#memory = new GuestMemory(mmap, ram);
     this.#frontend = frontend;
     this.#listener = listener;
     this.#maxTargetBytes = this.#memory.size - (options.floorBytes ?? 0);
     const maxFrames = options.maxFramesPerDrain ?? DEFAULT_MAX_FRAMES_PER_DRAIN;
-    this.#pages = new PageQueues(this.#memory, this.faults, this.metrics, maxFrames);
-    const timeoutNs = options.statsTimeoutNs ?? DEFAULT_STATS_TIMEOUT_NS;
-    this.#stats = new StatsQueue(this.#memory, this.faults, this.metrics, timeoutNs, listener);
+    const discarder = new PageDiscarder(this.#memory);
+    this.#pages = new PageQueues(this.#memory, discarder, faults, metrics, maxFrames);
+    this.#stats = new StatsQueue(this.#memory, faults, metrics, {
+      timeoutNs: options.statsTimeoutNs ?? DEFAULT_STATS_TIMEOUT_NS,
+      intervalNs: options.statsIntervalNs ?? 0,
+      listener,
+      time: options.time,
+    });
+    this.#freeRanges = new FreeRanges(discarder, faults, metrics);
+    this.#reporting = new ReportingQueue(this.#freeRanges, faults, metrics);
+    this.#hinting = new HintingQueue(
+      this.#memory,
+      this.#freeRanges,
+      faults,
+      metrics,
+      listener,
+      (command) => frontend.configChanged(CONFIG_HINT_COMMAND, littleEndian32(command)),
+    );
   }
 
   get isActive(): boolean {
@@ -120,7 +124,10 @@ export class BalloonDevice implements VirtioBackend {
    * @returns 'above-limit' if the guest does not have that much to give; nothing changed then.
    */
   setTargetBytes(bytes: Bytes): 'set' | 'above-limit' {
-    if (!(bytes >= 0 && bytes <= this.#maxTargetBytes)) return 'above-limit';
+    if (!(bytes >= 0 && bytes <= this.#maxTargetBytes)) {
+      this.metrics.targetsRefused++;
+      return 'above-limit';
+    }
     const pages = Math.floor(bytes / BALLOON_PAGE_BYTES);
     this.#targetWasSet = true;
     if (pages === this.#targetPages) return 'set';
@@ -136,7 +143,7 @@ export class BalloonDevice implements VirtioBackend {
    * @returns the request's number, or 'not-ready' if the driver has not offered a buffer yet.
    */
   requestStats(nowNs: Nanoseconds): number | 'not-ready' {
-    const queue = this.#queues.get(STATS_QUEUE);
+    const queue = this.#queueFor('stats');
     if (queue === undefined || !this.#stats.isReady) return 'not-ready';
     const request = this.#stats.request(nowNs);
     this.#interruptIf(this.#stats.ask(queue));
@@ -153,9 +160,63 @@ export class BalloonDevice implements VirtioBackend {
     this.#stats.expire(nowNs);
   }
 
+  /** The newest sample that this driver was asked for; undefined if there is none. */
+  get lastStats(): StatsSample | undefined {
+    return this.#stats.lastSample;
+  }
+
+  /** How often `pollStats` asks; 0 is never. May be changed at any time. */
+  get statsIntervalNs(): Nanoseconds {
+    return this.#stats.intervalNs;
+  }
+
+  set statsIntervalNs(intervalNs: Nanoseconds) {
+    this.#stats.intervalNs = intervalNs;
+  }
+
+  /** When `pollStats` has something to do; undefined if nothing is polled, or the driver has offered no buffer yet. */
+  get statsPollNs(): Nanoseconds | undefined {
+    return this.#stats.pollDueNs;
+  }
+
+  /**
+   * Asks for statistics if they are due. Its owner calls it by a timer of the interval, or at `statsPollNs`. While the
+   * guest still works for the last time it is left in peace; requests whose time is over are failed first.
+   *
+   * @returns the request's number, or why nothing was asked.
+   */
+  pollStats(nowNs: Nanoseconds): number | 'not-ready' | 'not-due' | 'outstanding' {
+    this.expireStats(nowNs);
+    const refusal = this.#stats.pollRefusal(nowNs);
+    if (refusal !== undefined) return refusal;
+    const request = this.requestStats(nowNs);
+    if (request !== 'not-ready') this.#stats.polled(nowNs, request);
+    return request;
+  }
+
+  get hintingState(): HintingState {
+    return this.#hinting.state;
+  }
+
+  /**
+   * Asks the guest which of its pages are free, and gives those back to the host; the listener hears of the end. Not safe
+   * with every guest: `BalloonFeatureOptions.freePageHinting`.
+   *
+   * @returns the round's command id. 'not-ready': the driver does not hint. 'running': one round at a time.
+   *   'stop-missing': all ids are used up, and the driver has not confirmed the end of the last round.
+   */
+  startHinting(): number | 'not-ready' | 'running' | 'stop-missing' {
+    return this.#queueFor('hinting') === undefined ? 'not-ready' : this.#hinting.start();
+  }
+
+  /** Ends the round: the guest has all its pages back. @returns false if there is none. */
+  stopHinting(): boolean {
+    return this.#hinting.stop();
+  }
+
   activate(activation: Activation): ActivationRefusal | undefined {
     this.#stop();
-    const refusal = this.#checkActivation(activation);
+    const refusal = activationRefusal(this.#memory, this.offeredFeatures, activation);
     if (refusal !== undefined) {
       this.metrics.activationFailures++;
       return refusal;
@@ -163,9 +224,7 @@ export class BalloonDevice implements VirtioBackend {
     this.metrics.activations++;
     this.#features = activation.features;
     this.#takeConfig(activation.config);
-    for (const { index, nextAvail, ...layout } of this.#usable(activation)) {
-      this.#queues.set(index, new SplitQueue(this.#memory, layout, this.faults, { nextAvail }));
-    }
+    this.#openQueues(activation.queues);
     return undefined;
   }
 
@@ -173,6 +232,7 @@ export class BalloonDevice implements VirtioBackend {
   reset(): void {
     this.metrics.resets++;
     this.#stop();
+    this.#hinting.reset();
     this.#features = { low: 0, high: 0 };
     this.#actualPages = 0;
   }
@@ -183,16 +243,22 @@ export class BalloonDevice implements VirtioBackend {
 
   /** Takes what is available in this queue. A kick of a queue that is not active is ignored. */
   kick(index: number): void {
-    const queue = this.#queues.get(index);
-    if (queue === undefined) return;
-    const outcome = queue.drain();
+    const served = this.#queues.get(index);
+    if (served === undefined) return;
+    const outcome = served.queue.drain();
     if (outcome === 'broken') this.#frontend.needsReset();
-    if (outcome === 'drained') this.#interruptIf(this.#serve(index, queue));
+    if (outcome === 'drained') this.#interruptIf(this.#serve(served));
   }
 
   configWritten(offset: number, bytes: Uint8Array): void {
-    if (offset !== CONFIG_ACTUAL || bytes.length !== 4) {
+    const fields = driverFields(this.offeredFeatures);
+    if (!fields.some((field) => field.offset === offset && field.size === bytes.length)) {
       this.faults.count('config-access');
+      return;
+    }
+    if (offset === CONFIG_POISON_VALUE) {
+      // It counts as it stood at DRIVER_OK (virtio 1.2, 5.5.6.6.1).
+      if (this.isActive) this.faults.count('poison-changed');
       return;
     }
     this.#actualPages = fromLittleEndian32(bytes, 0);
@@ -205,41 +271,64 @@ export class BalloonDevice implements VirtioBackend {
       features: this.#features,
       targetPages: this.#targetPages,
       actualPages: this.#actualPages,
-      queues: [...this.#queues].map(([index, queue]) => ({ index, ...queue.snapshot() })),
+      queues: [...this.#queues].map(([index, { queue }]) => ({ index, ...queue.snapshot() })),
       stats: this.#stats.snapshot(),
+      hinting: this.#hinting.snapshot(),
+      poisonValue: this.#freeRanges.poisonValue,
     };
   }
 
   /**
-   * Goes on where the snapshot was taken, over the same guest memory. Requests for statistics are not part of it. What
-   * the driver made available meanwhile is served at once.
+   * Goes on where the snapshot was taken, over the same guest memory. Requests for statistics are not part of it, and a
+   * round of hinting ends: its command becomes DONE, in a transport that has been restored before. What the driver made
+   * available meanwhile is served at once.
    *
    * @throws SnapshotError
    */
   restore(snapshot: BalloonSnapshot): void {
-    this.#checkSnapshot(snapshot);
+    checkSnapshot(this.#memory, this.offeredFeatures, snapshot);
     this.#stop();
     this.#features = snapshot.features;
     this.#targetPages = snapshot.targetPages;
     this.#targetWasSet = true;
     this.#actualPages = snapshot.actualPages;
-    for (const { index, nextAvail, nextUsed, ...layout } of snapshot.queues) {
-      const start = { nextAvail, nextUsed };
-      this.#queues.set(index, new SplitQueue(this.#memory, layout, this.faults, start));
-    }
+    this.#openQueues(snapshot.queues);
     this.#stats.restore(snapshot.stats);
+    this.#hinting.restore(snapshot.hinting);
+    this.#freeRanges.poisonValue = snapshot.poisonValue;
     for (const index of this.#queues.keys()) this.kick(index);
   }
 
-  #serve(index: number, queue: SplitQueue): boolean {
-    switch (index) {
-      case INFLATE_QUEUE:
+  #serve({ function: name, queue }: ServedQueue): boolean {
+    switch (name) {
+      case 'inflate':
         return this.#pages.inflate(queue);
-      case DEFLATE_QUEUE:
+      case 'deflate':
         return this.#pages.deflate(queue);
-      default:
+      case 'stats':
         return this.#stats.serve(queue);
+      case 'hinting':
+        return this.#hinting.serve(queue);
+      case 'reporting':
+        return this.#reporting.serve(queue);
     }
+  }
+
+  #openQueues(setups: readonly (QueueSetup & { readonly nextUsed?: number })[]): void {
+    const indices = setups.map(({ index }) => index);
+    const functions = queueFunctions(this.offeredFeatures, this.#features, indices);
+    for (const { index, nextAvail, nextUsed, ...layout } of setups) {
+      const name = functions.get(index);
+      if (name === undefined) continue;
+      const start = { nextAvail, nextUsed };
+      const queue = new SplitQueue(this.#memory, layout, this.faults, start);
+      this.#queues.set(index, { function: name, queue });
+    }
+  }
+
+  #queueFor(name: QueueFunction): SplitQueue | undefined {
+    for (const served of this.#queues.values()) if (served.function === name) return served.queue;
+    return undefined;
   }
 
   #interruptIf(wanted: boolean): void {
@@ -252,53 +341,18 @@ export class BalloonDevice implements VirtioBackend {
     this.#queues.clear();
     this.#pages.reset();
     this.#stats.reset();
+    this.#freeRanges.poisonValue = 0;
   }
 
   /** A device that was restarted finds target and actual where its predecessor left them. */
   #takeConfig(config: Uint8Array): void {
     if (!this.#targetWasSet) this.#targetPages = fromLittleEndian32(config, CONFIG_NUM_PAGES);
     this.#actualPages = fromLittleEndian32(config, CONFIG_ACTUAL);
-  }
-
-  /** The statistics queue counts only if the driver wants statistics. */
-  #usable(activation: Activation): readonly QueueSetup[] {
-    const hasStats = hasFeature(activation.features, FEATURE_STATS_VQ);
-    return activation.queues.filter((queue) => queue.index !== STATS_QUEUE || hasStats);
-  }
-
-  #checkActivation(activation: Activation): ActivationRefusal | undefined {
-    if (notOffered(activation.features, this.offeredFeatures) !== undefined) {
-      return { reason: 'features', queue: undefined };
+    if (hasFeature(this.#features, FEATURE_PAGE_POISON)) {
+      this.#freeRanges.poisonValue = fromLittleEndian32(config, CONFIG_POISON_VALUE);
     }
-    for (const queue of activation.queues) {
-      if (queue.index >= this.#queueCount) return { reason: 'unknown-queue', queue: queue.index };
-      const reason = validateQueue(this.#memory, queue, QUEUE_SIZE);
-      if (reason !== undefined) return { reason, queue: queue.index };
-    }
-    const missing = [INFLATE_QUEUE, DEFLATE_QUEUE].find(
-      (index) => !activation.queues.some((queue) => queue.index === index),
-    );
-    return missing === undefined ? undefined : { reason: 'missing-queue', queue: missing };
-  }
-
-  #checkSnapshot(snapshot: BalloonSnapshot): void {
-    const { offeredFeatures: offered, features } = snapshot;
-    if (!sameFeatures(offered, this.offeredFeatures) || notOffered(features, offered)) {
-      throw new SnapshotError(
-        'FEATURES_DIFFER',
-        'the snapshot is of a balloon that offers other features; restore it into one with the same options',
-      );
-    }
-    for (const queue of snapshot.queues) {
-      const refusal = validateQueue(this.#memory, queue, QUEUE_SIZE);
-      if (refusal !== undefined || queue.index >= this.#queueCount) {
-        throw new SnapshotError('CORRUPT', `queue ${queue.index} is ${refusal ?? 'unknown'}`);
-      }
-    }
-    const statsSize = snapshot.queues.find((queue) => queue.index === STATS_QUEUE)?.size ?? 0;
-    const { heldHead } = snapshot.stats;
-    if (heldHead !== undefined && !(heldHead >= 0 && heldHead < statsSize)) {
-      throw new SnapshotError('CORRUPT', `no statistics buffer can be at ${heldHead}`);
+    if (hasFeature(this.#features, FEATURE_FREE_PAGE_HINT)) {
+      this.#hinting.takeOver(fromLittleEndian32(config, CONFIG_HINT_COMMAND));
     }
   }
 }

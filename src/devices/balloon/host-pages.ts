@@ -44,6 +44,16 @@ export class HostPages {
     }
   }
 
+  /**
+   * The guest can do without the content of `count` frames now, and keeps them: host pages that lie among them as a
+   * whole go back, and nothing is noted. Without a loop over the frames.
+   */
+  release(frame: number, count: number, sink: ByteRangeSink): void {
+    const first = Math.ceil((this.#lead + frame) / this.#framesPerPage);
+    const end = Math.floor((this.#lead + frame + count) / this.#framesPerPage);
+    if (end > first) this.#emit(first, end - first, sink);
+  }
+
   /** The guest takes a frame back: its host page is whole no longer. */
   deflate(frame: number): void {
     this.#mark(frame, 0);

@@ -1,3 +1,5 @@
+import type { DiscardOutcome } from './page-discarder.js';
+
 /** What a balloon has done since it was made. Counts, unless the name says otherwise. */
 export interface BalloonMetrics {
   activations: number;
@@ -19,7 +21,24 @@ export interface BalloonMetrics {
   statsFailures: number;
   /** Buffers that came without a request: their content is stale. */
   statsStale: number;
+  /** Requests for statistics that the interval made. */
+  statsPolls: number;
   targetChanges: number;
+  /** Targets above what the guest can give. */
+  targetsRefused: number;
+  /** Chains taken from the reporting queue, good or bad. */
+  reportRequests: number;
+  /** Different pages of RAM per drain that were reported free. */
+  reportedPages: number;
+  hintRounds: number;
+  /** Chains taken from the hinting queue, good or bad. */
+  hintRequests: number;
+  /** Different pages of RAM per drain that were hinted in the round that was asked for. */
+  hintedPages: number;
+  /** Hinted ranges that belong to no round, or to one that is over. They are left alone. */
+  hintsIgnored: number;
+  /** Pages reported or hinted that keep their content because the guest expects a poison value in them. */
+  poisonedPagesKept: number;
 }
 
 export function newBalloonMetrics(): BalloonMetrics {
@@ -39,6 +58,22 @@ export function newBalloonMetrics(): BalloonMetrics {
     statsSamples: 0,
     statsFailures: 0,
     statsStale: 0,
+    statsPolls: 0,
     targetChanges: 0,
+    targetsRefused: 0,
+    reportRequests: 0,
+    reportedPages: 0,
+    hintRounds: 0,
+    hintRequests: 0,
+    hintedPages: 0,
+    hintsIgnored: 0,
+    poisonedPagesKept: 0,
   };
+}
+
+/** Adds what a discard made of its pages to the counters of all discards. */
+export function countDiscard(metrics: BalloonMetrics, outcome: Readonly<DiscardOutcome>): void {
+  metrics.discardCalls += outcome.calls;
+  metrics.discardRanges += outcome.ranges;
+  metrics.discardFailures += outcome.failures;
 }

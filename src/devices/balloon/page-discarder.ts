@@ -2,9 +2,9 @@ import { HalError } from '../../hal/contract/errors.js';
 import { BALLOON_PAGE_BYTES, type Bytes } from '../../hal/contract/units.js';
 import type { GuestMemory, RamPart } from '../virtio/guest-memory.js';
 import { HostPages } from './host-pages.js';
-import { toFrameRanges } from './pfn-ranges.js';
+import { joinFrameRanges, toFrameRanges } from './pfn-ranges.js';
 
-/** What became of one list of page frames. */
+/** What became of one list of page frames or ranges of them. */
 export interface DiscardOutcome {
   /** Frames that stood there more than once. */
   duplicates: number;
@@ -27,7 +27,13 @@ interface DiscardPart {
   readonly hostPages: HostPages | undefined;
 }
 
-/** Gives lists of guest page frames back to the host, as few ranges as they make. */
+/**
+ * `given`: the guest gives the pages up until it takes them back. `released`: it only needs their content no longer.
+ * `measured`: nothing is done with them.
+ */
+type Reason = 'given' | 'released' | 'measured';
+
+/** Gives guest page frames back to the host, as few ranges as they make. */
 export class PageDiscarder {
   readonly #memory: GuestMemory;
   readonly #parts: readonly DiscardPart[];
@@ -65,17 +71,28 @@ export class PageDiscarder {
    */
   discard(frames: Uint32Array): Readonly<DiscardOutcome> {
     this.#makeRoom(frames.length);
-    const outcome = this.#outcome;
-    outcome.calls = 0;
-    outcome.failures = 0;
-    outcome.ranges = 0;
-    outcome.pages = 0;
     const rangeCount = toFrameRanges(frames, this.#frameRanges);
-    const unique = this.#sumOfCounts(rangeCount);
-    this.#discardByParts(rangeCount);
-    outcome.duplicates = frames.length - unique;
-    outcome.outsideRam = unique - outcome.pages;
-    return outcome;
+    return this.#discardByParts(this.#frameRanges, rangeCount, frames.length, 'given');
+  }
+
+  /**
+   * Gives back what is guest RAM in ranges of frames whose content the guest can do without; it keeps the pages. They
+   * are sorted and joined in place. The outcome is overwritten by the next call.
+   *
+   * @param ranges [first frame, count, …]; counts are above 0.
+   * @param count how many ranges there are.
+   */
+  discardRanges(ranges: Float64Array, count: number): Readonly<DiscardOutcome> {
+    this.#makeRoom(count);
+    const named = sumOfCounts(ranges, count);
+    const joined = joinFrameRanges(ranges, count);
+    return this.#discardByParts(ranges, joined, named, 'released');
+  }
+
+  /** As `discardRanges`, but every page keeps its content. */
+  measureRanges(ranges: Float64Array, count: number): Readonly<DiscardOutcome> {
+    const named = sumOfCounts(ranges, count);
+    return this.#discardByParts(ranges, joinFrameRanges(ranges, count), named, 'measured');
   }
 
   /** The guest has these frames again. */
@@ -93,8 +110,17 @@ export class PageDiscarder {
   }
 
   /** Ranges and parts of RAM both ascend: one walk over both. */
-  #discardByParts(rangeCount: number): void {
-    const ranges = this.#frameRanges;
+  #discardByParts(
+    ranges: Float64Array,
+    rangeCount: number,
+    namedFrames: number,
+    reason: Reason,
+  ): DiscardOutcome {
+    const outcome = this.#outcome;
+    outcome.calls = 0;
+    outcome.failures = 0;
+    outcome.ranges = 0;
+    outcome.pages = 0;
     let range = 0;
     let region: number | undefined;
     for (const part of this.#parts) {
@@ -105,18 +131,25 @@ export class PageDiscarder {
         const end = first + (ranges[range * 2 + 1] as number);
         const from = Math.max(first, part.firstFrame);
         const to = Math.min(end, part.endFrame);
-        if (from < to) this.#giveUp(part, from - part.firstFrame, to - from);
+        if (from < to) this.#giveUp(part, from - part.firstFrame, to - from, reason);
         // The rest of the range may lie in the next part.
         if (end > part.endFrame) break;
       }
     }
     this.#flush(region);
+    const unique = sumOfCounts(ranges, rangeCount);
+    outcome.duplicates = namedFrames - unique;
+    outcome.outsideRam = unique - outcome.pages;
+    return outcome;
   }
 
-  #giveUp(part: DiscardPart, frame: number, count: number): void {
+  #giveUp(part: DiscardPart, frame: number, count: number, reason: Reason): void {
     this.#outcome.pages += count;
+    if (reason === 'measured') return;
     if (part.hostPages === undefined) {
       this.#append(part.ram.offset + frame * BALLOON_PAGE_BYTES, count * BALLOON_PAGE_BYTES);
+    } else if (reason === 'released') {
+      part.hostPages.release(frame, count, this.#append);
     } else {
       part.hostPages.inflate(frame, count, this.#append);
     }
@@ -149,14 +182,6 @@ export class PageDiscarder {
     }
   }
 
-  #sumOfCounts(rangeCount: number): number {
-    let sum = 0;
-    for (let range = 0; range < rangeCount; range++) {
-      sum += this.#frameRanges[range * 2 + 1] as number;
-    }
-    return sum;
-  }
-
   #makeRoom(frameCount: number): void {
     if (this.#frameRanges.length < frameCount * 2) {
       this.#frameRanges = new Float64Array(frameCount * 2);
@@ -165,4 +190,10 @@ export class PageDiscarder {
     const needed = frameCount * 2 + this.#parts.length * 2;
     if (this.#byteRanges.length < needed) this.#byteRanges = new Float64Array(needed);
   }
+}
+
+function sumOfCounts(ranges: Float64Array, rangeCount: number): number {
+  let sum = 0;
+  for (let range = 0; range < rangeCount; range++) sum += ranges[range * 2 + 1] as number;
+  return sum;
 }

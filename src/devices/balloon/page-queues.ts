@@ -1,9 +1,10 @@
 import type { GuestFaults } from '../virtio/guest-faults.js';
 import type { GuestMemory } from '../virtio/guest-memory.js';
 import type { SplitQueue } from '../virtio/split-queue.js';
+import { acknowledge } from './acknowledge.js';
 import { FrameReader } from './frame-reader.js';
-import type { BalloonMetrics } from './metrics.js';
-import { PageDiscarder } from './page-discarder.js';
+import { type BalloonMetrics, countDiscard } from './metrics.js';
+import type { PageDiscarder } from './page-discarder.js';
 
 /** Serves the inflate and the deflate queue. */
 export class PageQueues {
@@ -14,19 +15,21 @@ export class PageQueues {
 
   constructor(
     memory: GuestMemory,
+    discarder: PageDiscarder,
     faults: GuestFaults,
     metrics: BalloonMetrics,
     maxFramesPerDrain: number,
   ) {
     this.#reader = new FrameReader(memory, faults, maxFramesPerDrain);
-    this.#discarder = new PageDiscarder(memory);
+    this.#discarder = discarder;
     this.#faults = faults;
     this.#metrics = metrics;
   }
 
   /**
    * Serves what was drained from the inflate queue: the pages are given back before `used.idx` moves, since the driver
-   * may use a page again once it saw the acknowledgement (virtio 1.2, 5.5.6.1).
+   * may use a page again once it saw the acknowledgement (virtio 1.2, 5.5.6.1). A poison value does not matter here: the
+   * driver writes it into each page that it takes back (virtio 1.2, 5.5.6.6).
    *
    * @returns true if the driver wants an interrupt.
    */
@@ -38,9 +41,7 @@ export class PageQueues {
       this.#faults.count('pfn-duplicate', outcome.duplicates);
       this.#faults.count('pfn-outside-ram', outcome.outsideRam);
       metrics.inflatedPages += outcome.pages;
-      metrics.discardCalls += outcome.calls;
-      metrics.discardRanges += outcome.ranges;
-      metrics.discardFailures += outcome.failures;
+      countDiscard(metrics, outcome);
     }
     this.#metrics.inflateRequests += queue.batch.length;
     return acknowledge(queue);
@@ -59,11 +60,4 @@ export class PageQueues {
     this.#metrics.deflateRequests += queue.batch.length;
     return acknowledge(queue);
   }
-}
-
-/** Gives every chain back, the malformed ones too: the driver waits for each without a timeout. */
-function acknowledge(queue: SplitQueue): boolean {
-  const { batch } = queue;
-  for (let chain = 0; chain < batch.length; chain++) queue.giveBack(batch.headOf(chain), 0);
-  return queue.publish();
 }

@@ -41,3 +41,44 @@ function joinAscending(frames: Uint32Array, ranges: Float64Array): number | unde
   }
   return written / 2;
 }
+
+/**
+ * Sorts ranges of frames in place and joins those that touch or overlap. For as many as one drain can name (a queue's
+ * size): the sort is quadratic, and linear for ranges that ascend.
+ *
+ * @param ranges [first frame, count, first frame, count, …]; counts are above 0.
+ * @param count how many ranges there are.
+ * @returns how many are left.
+ */
+export function joinFrameRanges(ranges: Float64Array, count: number): number {
+  sortRanges(ranges, count);
+  let written = 0;
+  let end = -1;
+  for (let index = 0; index < count * 2; index += 2) {
+    const first = ranges[index] as number;
+    const rangeEnd = first + (ranges[index + 1] as number);
+    if (first > end) {
+      ranges[written++] = first;
+      ranges[written++] = rangeEnd - first;
+      end = rangeEnd;
+    } else if (rangeEnd > end) {
+      ranges[written - 1] = (ranges[written - 1] as number) + (rangeEnd - end);
+      end = rangeEnd;
+    }
+  }
+  return written / 2;
+}
+
+function sortRanges(ranges: Float64Array, count: number): void {
+  for (let index = 2; index < count * 2; index += 2) {
+    const first = ranges[index] as number;
+    const length = ranges[index + 1] as number;
+    let at = index;
+    for (; at > 0 && (ranges[at - 2] as number) > first; at -= 2) {
+      ranges[at] = ranges[at - 2] as number;
+      ranges[at + 1] = ranges[at - 1] as number;
+    }
+    ranges[at] = first;
+    ranges[at + 1] = length;
+  }
+}

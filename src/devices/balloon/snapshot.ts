@@ -1,5 +1,6 @@
 import type { FeatureSet } from '../virtio/features.js';
 import type { QueueSnapshot } from '../virtio/split-queue.js';
+import type { HintingSnapshot } from './hinting-queue.js';
 import type { StatsSnapshot } from './stats-queue.js';
 
 /** Everything of a balloon that is not in guest memory and not in the transport's registers. Plain data. */
@@ -12,4 +13,7 @@ export interface BalloonSnapshot {
   /** Active queues by index; empty if the driver is not running. */
   readonly queues: readonly (QueueSnapshot & { readonly index: number })[];
   readonly stats: StatsSnapshot;
+  readonly hinting: HintingSnapshot;
+  /** 0 if the driver has said none. */
+  readonly poisonValue: number;
 }

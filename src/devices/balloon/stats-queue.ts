@@ -3,8 +3,18 @@ import type { GuestFaults } from '../virtio/guest-faults.js';
 import type { GuestMemory } from '../virtio/guest-memory.js';
 import type { SplitQueue } from '../virtio/split-queue.js';
 import type { BalloonMetrics } from './metrics.js';
-import { MAX_STATS_BYTES, parseStats } from './stats.js';
+import { MAX_STATS_BYTES, parseStats, type StatsSample } from './stats.js';
+import { StatsPoll } from './stats-poll.js';
 import { type StatsListener, StatsRequests } from './stats-requests.js';
+
+export interface StatsQueueOptions {
+  readonly timeoutNs: Nanoseconds;
+  /** 0: on demand only. */
+  readonly intervalNs: Nanoseconds;
+  readonly listener: StatsListener;
+  /** The turn's time, if somebody knows it. */
+  readonly time: { readonly nowNs: Nanoseconds } | undefined;
+}
 
 /** The statistics queue's part of a snapshot. */
 export interface StatsSnapshot {
@@ -24,23 +34,32 @@ export class StatsQueue {
   readonly #faults: GuestFaults;
   readonly #metrics: BalloonMetrics;
   readonly #requests: StatsRequests;
+  readonly #time: StatsQueueOptions['time'];
   readonly #buffer = new Uint8Array(MAX_STATS_BYTES);
+  readonly #poll: StatsPoll;
   #isReady = false;
   #heldHead: number | undefined;
   /** The buffer is with the driver because a request wants a sample. */
   #isAsking = false;
+  #lastSample: StatsSample | undefined;
 
   constructor(
     memory: GuestMemory,
     faults: GuestFaults,
     metrics: BalloonMetrics,
-    timeoutNs: Nanoseconds,
-    listener: StatsListener,
+    { timeoutNs, intervalNs, listener, time }: StatsQueueOptions,
   ) {
     this.#memory = memory;
     this.#faults = faults;
     this.#metrics = metrics;
+    this.#time = time;
     this.#requests = new StatsRequests(timeoutNs, listener);
+    this.#poll = new StatsPoll(intervalNs);
+  }
+
+  /** The newest sample that this driver was asked for. */
+  get lastSample(): StatsSample | undefined {
+    return this.#lastSample;
   }
 
   get nextDeadlineNs(): Nanoseconds | undefined {
@@ -58,12 +77,43 @@ export class StatsQueue {
     return this.#requests.add(nowNs);
   }
 
+  get intervalNs(): Nanoseconds {
+    return this.#poll.intervalNs;
+  }
+
+  set intervalNs(intervalNs: Nanoseconds) {
+    this.#poll.intervalNs = intervalNs;
+  }
+
+  /** When the next poll is due; undefined if nothing is polled or can be. */
+  get pollDueNs(): Nanoseconds | undefined {
+    return this.#isReady ? this.#poll.dueNs : undefined;
+  }
+
+  /** Why nothing is to be asked now. While the guest works for the last poll it is left in peace until the next time. */
+  pollRefusal(nowNs: Nanoseconds): 'not-ready' | 'not-due' | 'outstanding' | undefined {
+    if (!this.#isReady) return 'not-ready';
+    const { dueNs, request } = this.#poll;
+    if (dueNs === undefined || dueNs > nowNs) return 'not-due';
+    if (request === undefined || !this.#requests.isOutstanding(request)) return undefined;
+    this.#poll.took(nowNs, request);
+    return 'outstanding';
+  }
+
+  /** The request was made for the poll. */
+  polled(nowNs: Nanoseconds, request: number): void {
+    this.#metrics.statsPolls++;
+    this.#poll.took(nowNs, request);
+  }
+
   expire(nowNs: Nanoseconds): void {
     this.#metrics.statsFailures += this.#requests.expire(nowNs);
   }
 
-  /** Forgets the buffer and fails what is outstanding. */
+  /** Forgets the buffer and the last sample, and fails what is outstanding. */
   reset(): void {
+    this.#lastSample = undefined;
+    this.#poll.reset();
     this.#metrics.statsFailures += this.#requests.failAll('reset');
     this.#isReady = false;
     this.#heldHead = undefined;
@@ -133,6 +183,11 @@ export class StatsQueue {
     if (parsed.remainder !== 0) this.#faults.count('stats-length');
     this.#faults.count('stats-value', parsed.unusable);
     this.#metrics.statsSamples++;
+    this.#lastSample = {
+      stats: parsed.stats,
+      askedNs: this.#requests.askedNs ?? 0,
+      answeredNs: this.#time?.nowNs,
+    };
     this.#requests.answer(parsed.stats);
   }
 

@@ -1,8 +1,11 @@
 import type { Nanoseconds } from '../../hal/contract/units.js';
 import type { BalloonStats } from './stats.js';
 
-/** Why a request for statistics got no answer. */
-export type StatsFailure = 'timed-out' | 'malformed' | 'reset';
+/**
+ * Why a request for statistics got no answer. The last two only where the device is in a process of its own: its driver
+ * had offered no buffer, or the process ended.
+ */
+export type StatsFailure = 'timed-out' | 'malformed' | 'reset' | 'not-ready' | 'device-lost';
 
 export interface StatsListener {
   statsAnswered(request: number, stats: BalloonStats): void;
@@ -11,6 +14,7 @@ export interface StatsListener {
 
 interface Request {
   readonly id: number;
+  readonly madeNs: Nanoseconds;
   readonly deadlineNs: Nanoseconds;
 }
 
@@ -34,7 +38,11 @@ export class StatsRequests {
 
   add(nowNs: Nanoseconds): number {
     this.#lastId++;
-    this.#waiting.push({ id: this.#lastId, deadlineNs: nowNs + this.#timeoutNs });
+    this.#waiting.push({
+      id: this.#lastId,
+      madeNs: nowNs,
+      deadlineNs: nowNs + this.#timeoutNs,
+    });
     return this.#lastId;
   }
 
@@ -44,6 +52,16 @@ export class StatsRequests {
 
   get isAsked(): boolean {
     return this.#asked.length > 0;
+  }
+
+  isOutstanding(id: number): boolean {
+    const isIt = (request: Request): boolean => request.id === id;
+    return this.#asked.some(isIt) || this.#waiting.some(isIt);
+  }
+
+  /** When the latest request that the guest works for was made; undefined if there is none any more. */
+  get askedNs(): Nanoseconds | undefined {
+    return this.#asked.at(-1)?.madeNs;
   }
 
   /** When the next request times out; undefined if there is none. */

@@ -1,4 +1,4 @@
-import type { Bytes } from '../../hal/contract/units.js';
+import type { Bytes, Nanoseconds } from '../../hal/contract/units.js';
 
 /**
  * What a guest says about its memory. An absent field was not sent: it is missing, not zero and not as it was before.
@@ -23,6 +23,16 @@ export interface BalloonStats {
   readonly directReclaims?: number;
   readonly sharedBytes?: Bytes;
   readonly unevictableBytes?: Bytes;
+}
+
+/**
+ * A sample with the two times that bound its age: the guest took it after `askedNs` and before `answeredNs`. The latter
+ * is undefined if the device is told no time.
+ */
+export interface StatsSample {
+  readonly stats: BalloonStats;
+  readonly askedNs: Nanoseconds;
+  readonly answeredNs: Nanoseconds | undefined;
 }
 
 /** Tags of virtio 1.3, 5.5.6.4 and Linux; the last two are ChromeOS's own. */
@@ -74,4 +84,21 @@ export function parseStats(bytes: Uint8Array): ParsedStats {
     else unusable++;
   }
   return { stats, remainder, unusable };
+}
+
+/** The records that say this, ascending by tag. */
+export function encodeStats(stats: BalloonStats): Uint8Array {
+  const records = [...NAME_OF_TAG].flatMap(([tag, name]) => {
+    const value = stats[name];
+    return value === undefined ? [] : [{ tag, value }];
+  });
+  const bytes = new Uint8Array(records.length * STATS_RECORD_BYTES);
+  const view = new DataView(bytes.buffer);
+  records.forEach(({ tag, value }, index) => {
+    const at = index * STATS_RECORD_BYTES;
+    view.setUint16(at, tag, true);
+    view.setUint32(at + 2, value % 2 ** 32, true);
+    view.setUint32(at + 6, Math.floor(value / 2 ** 32), true);
+  });
+  return bytes;
 }

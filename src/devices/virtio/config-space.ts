@@ -1,5 +1,5 @@
-/** A field of the config space that the driver may write, with an access of exactly its width. */
-export interface DriverField {
+/** A field of the config space. A driver writes it with an access of exactly its width, if it may. */
+export interface ConfigField {
   readonly offset: number;
   readonly size: number;
 }
@@ -12,12 +12,19 @@ export interface ConfigSnapshot {
 /** A device's config space, with the generation by which a driver notices that it read two states mixed. */
 export class ConfigSpace {
   readonly #bytes: Uint8Array;
-  readonly #driverFields: readonly DriverField[];
+  readonly #driverFields: readonly ConfigField[];
+  readonly #resetFields: readonly ConfigField[];
   #generation = 0;
 
-  constructor(initial: Uint8Array, driverFields: readonly DriverField[]) {
+  /** @param resetFields what a driver that starts over finds at zero. */
+  constructor(
+    initial: Uint8Array,
+    driverFields: readonly ConfigField[],
+    resetFields: readonly ConfigField[] = driverFields,
+  ) {
     this.#bytes = initial.slice();
     this.#driverFields = driverFields;
+    this.#resetFields = resetFields;
   }
 
   get generation(): number {
@@ -58,9 +65,9 @@ export class ConfigSpace {
     return true;
   }
 
-  /** A new driver finds the fields of its predecessor at zero. */
-  clearDriverFields(): void {
-    for (const field of this.#driverFields) {
+  /** A new driver finds nothing of its predecessor. */
+  reset(): void {
+    for (const field of this.#resetFields) {
       this.writeByDevice(field.offset, new Uint8Array(field.size));
     }
   }

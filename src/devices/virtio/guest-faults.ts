@@ -26,6 +26,12 @@ export const GUEST_FAULTS = [
   'stats-length',
   'stats-value',
   'stats-extra-buffer',
+  'read-only-buffer',
+  'range-unaligned',
+  'range-outside-ram',
+  'range-overlap',
+  'hint-command-length',
+  'poison-changed',
 ] as const;
 
 export type GuestFault = (typeof GUEST_FAULTS)[number];

@@ -1,5 +1,5 @@
 import type { VirtioBackend, VirtioFrontend } from './backend.js';
-import { type ConfigSnapshot, ConfigSpace, type DriverField } from './config-space.js';
+import { type ConfigField, type ConfigSnapshot, ConfigSpace } from './config-space.js';
 import { FEATURE_VERSION_1, type FeatureSet, hasFeature, notOffered } from './features.js';
 import { GuestFaults } from './guest-faults.js';
 import { INTERRUPT_CONFIG_CHANGE, INTERRUPT_USED_BUFFER, type InterruptLine } from './interrupt.js';
@@ -26,7 +26,9 @@ export interface MmioTransportOptions {
   readonly queueSizes: readonly number[];
   /** The config space at first. */
   readonly config: Uint8Array;
-  readonly driverFields: readonly DriverField[];
+  readonly driverFields: readonly ConfigField[];
+  /** The fields that a driver which starts over finds at zero. Default: those that it writes. */
+  readonly resetFields?: readonly ConfigField[];
   readonly interrupt: InterruptLine;
   readonly faults?: GuestFaults;
 }
@@ -83,7 +85,7 @@ export class MmioTransport implements VirtioFrontend {
     this.faults = options.faults ?? new GuestFaults();
     this.#interrupt = options.interrupt;
     this.#queues = new QueueRegisters(options.queueSizes);
-    this.#config = new ConfigSpace(options.config, options.driverFields);
+    this.#config = new ConfigSpace(options.config, options.driverFields, options.resetFields);
   }
 
   get status(): number {
@@ -347,16 +349,17 @@ export class MmioTransport implements VirtioFrontend {
   }
 
   #reset(): void {
+    // First of all: what the device still says interrupts nobody any more.
+    this.#status = 0;
     if (this.#backendActive) this.#backend?.reset();
     this.#backendActive = false;
     this.#ringsAreNew = true;
-    this.#status = 0;
     this.#deviceFeaturesSel = 0;
     this.#driverFeaturesSel = 0;
     this.#featuresLow = 0;
     this.#featuresHigh = 0;
     this.#queues.reset();
-    this.#config.clearDriverFields();
+    this.#config.reset();
     this.#interrupt.clear(0xffffffff);
   }
 }

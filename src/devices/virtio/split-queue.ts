@@ -93,7 +93,7 @@ export class SplitQueue {
     memory: GuestMemory,
     layout: QueueLayout,
     faults: GuestFaults,
-    start: { readonly nextAvail?: number | undefined; readonly nextUsed?: number } = {},
+    start: { readonly nextAvail?: number | undefined; readonly nextUsed?: number | undefined } = {},
   ) {
     const { size } = layout;
     this.#memory = memory;

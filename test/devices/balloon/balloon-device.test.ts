@@ -1,8 +1,10 @@
 import test from 'ava';
 import { SnapshotError } from '../../../src/devices/snapshot-error.js';
 import { featureSet } from '../../../src/devices/virtio/features.js';
+import { GuestFaults } from '../../../src/devices/virtio/guest-faults.js';
 import {
   boot,
+  bootAsLinux,
   frameList,
   HIGH,
   LIST,
@@ -37,6 +39,36 @@ test('A2, D1: features and queues for each combination of options', (t) => {
   }
 });
 
+test('A2, D1, D3: the optional features, their queues and the size of the config space', (t) => {
+  const cases = [
+    { features: {}, bits: [], queues: 3, bytes: 8 },
+    { features: { freePageHinting: true }, bits: [3], queues: 4, bytes: 12 },
+    { features: { freePageReporting: true }, bits: [4, 5], queues: 5, bytes: 16 },
+    { features: { freePageReporting: true, pagePoison: false }, bits: [5], queues: 5, bytes: 8 },
+    { features: { pagePoison: true }, bits: [4], queues: 3, bytes: 16 },
+    {
+      features: { freePageHinting: true, freePageReporting: true },
+      bits: [3, 4, 5],
+      queues: 5,
+      bytes: 16,
+    },
+  ];
+  for (const { features, bits, queues, bytes } of cases) {
+    const { driver, device, transport, faults } = makeMachine({ features });
+    t.deepEqual(device.offeredFeatures, featureSet([32, 0, 1, 2, ...bits]));
+    const sizes = [2, 3, 4].map((index) => driver.queueMax(index));
+    t.deepEqual(
+      sizes,
+      [2, 3, 4].map((index) => (index < queues ? 128 : 0)),
+    );
+    t.is(transport.config.length, bytes);
+    driver.read32(0x100 + bytes - 4);
+    t.is(faults.of('config-access'), 0);
+    driver.read32(0x100 + bytes);
+    t.is(faults.of('config-access'), 1);
+  }
+});
+
 test('A3, D3, D10: a target is pages in config space, with one interrupt for each change', (t) => {
   const machine = makeMachine();
   t.is(machine.device.setTargetBytes(16 * MIB), 'set');
@@ -60,6 +92,7 @@ test('B7: a target above RAM, or above RAM less the floor, is refused and change
     t.is(device.setTargetBytes(bad), 'above-limit');
   }
   t.is(device.targetPages, RAM_BYTES / 4096);
+  t.is(device.metrics.targetsRefused, 5);
   const floored = makeMachine({ floorBytes: 8 * MIB }).device;
   t.is(floored.setTargetBytes(20 * MIB), 'set');
   t.is(floored.setTargetBytes(20 * MIB + 4096), 'above-limit');
@@ -82,6 +115,52 @@ test('B6, R13: only `actual` is the driver’s; any value of it is survived', (t
   machine.device.configWritten(4, new Uint8Array(2));
   t.is(machine.device.actualPages, 0xffffffff);
   t.is(machine.faults.of('config-access'), 3);
+});
+
+test('B13: how memory is given back is asked once for each part of RAM, at the start', (t) => {
+  const machine = makeMachine({ features: { freePageReporting: true } });
+  const described = () => machine.calls.filter(({ name }) => name === 'describe').length;
+  t.is(described(), machine.ram.length);
+  bootAsLinux(machine);
+  machine.inflate.post(frameList(machine, [FRAME, FRAME + 2]));
+  machine.driver.kick(0);
+  machine.reporting.post({ address: 4 * MIB, length: 2 * MIB, writable: true });
+  machine.driver.kick(3);
+  t.is(machine.device.metrics.discardCalls, 2);
+  t.is(described(), machine.ram.length);
+});
+
+test('B14: a flood of faults on every queue is told of a few times; the device writes no log', (t) => {
+  const told: string[] = [];
+  const faults = new GuestFaults((fault, count) => told.push(`${fault} ${count}`));
+  const features = { freePageReporting: true, freePageHinting: true };
+  const machine = makeMachine({ features, faults });
+  bootAsLinux(machine);
+  const bad = [
+    { queue: 0, ring: machine.inflate, buffer: { address: LIST, length: 5 } },
+    { queue: 2, ring: machine.stats, buffer: { address: LIST, length: 1 } },
+    { queue: 3, ring: machine.hinting, buffer: { address: LIST, length: 5 } },
+    { queue: 4, ring: machine.reporting, buffer: { address: LIST, length: 5 } },
+  ];
+  for (let round = 0; round < 1000; round++) {
+    for (const { queue, ring, buffer } of bad) {
+      ring.post(buffer);
+      machine.driver.kick(queue);
+    }
+    machine.driver.write32(0x100, 7);
+  }
+  t.is(faults.of('pfn-list-length'), 1000);
+  t.is(faults.of('hint-command-length'), 1000);
+  t.is(faults.of('read-only-buffer'), 1000);
+  t.is(faults.of('stats-extra-buffer'), 999);
+  t.true(told.length <= 4 * 10, `${told.length}`);
+  const own = new Set(['loadAcquireU16', 'readU16Array', 'read', 'writeU32Array']);
+  own.add('storeReleaseU16').add('describe');
+  t.deepEqual(
+    machine.calls.filter(({ name }) => !own.has(name)),
+    [],
+    'nothing but its rings',
+  );
 });
 
 test('B11, R15: a reset keeps the target, drops the rest, and the next driver inflates again', (t) => {
@@ -258,6 +337,8 @@ test('B12: a snapshot of other features, or one that cannot be, is refused and c
   const other = makeMachine({ features: { deflateOnOom: false } }).device;
   t.throws(() => other.restore(snapshot), { instanceOf: SnapshotError, code: 'FEATURES_DIFFER' });
   const fresh = machine.newDevice();
+  const hinting = makeMachine({ features: { freePageHinting: true } }).device;
+  t.throws(() => hinting.restore(snapshot), { code: 'FEATURES_DIFFER' });
   const foreign = { ...snapshot, features: featureSet([32, 7]) };
   t.throws(() => fresh.restore(foreign), { code: 'FEATURES_DIFFER' });
   const [first, ...rest] = snapshot.queues;

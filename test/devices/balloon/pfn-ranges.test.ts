@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { toFrameRanges } from '../../../src/devices/balloon/pfn-ranges.js';
+import { joinFrameRanges, toFrameRanges } from '../../../src/devices/balloon/pfn-ranges.js';
 
 function rangesOf(list: readonly number[]): number[] {
   const frames = Uint32Array.from(list);
@@ -43,5 +43,19 @@ test('A9: nothing is lost, nothing added, ranges are maximal and ascend', (t) =>
       t.deepEqual(rangesOf(list), expected(list));
     }),
     { numRuns: 2000 },
+  );
+});
+
+test('B4: ranges that touch or overlap become one, in any order, and nothing is lost', (t) => {
+  const aRange = fc.tuple(fc.nat(60), fc.integer({ min: 1, max: 12 }));
+  fc.assert(
+    fc.property(fc.array(aRange, { maxLength: 40 }), (list) => {
+      const ranges = Float64Array.from([...list.flat(), -7, -7]);
+      const count = joinFrameRanges(ranges, list.length);
+      const frames = list.flatMap(([first, length]) =>
+        Array.from({ length }, (_, index) => first + index),
+      );
+      t.deepEqual([...ranges.subarray(0, count * 2)], expected(frames));
+    }),
   );
 });

@@ -4,7 +4,7 @@ import { GUEST_FAULTS, type GuestFault } from '../../../src/devices/virtio/guest
 import type { Buffer, DriverQueue } from '../driver-model.js';
 import { boot, HIGH, LIST, LOW_END, MIB, makeMachine, PAGE, statsRecord } from '../harness.js';
 
-// R16 (free-page hinting) and R17 (free-page reporting) belong to features that this balloon does not offer.
+// R16 (free page hinting) is in hinting.test.ts; R17 (free page reporting) has a model of its own in reporting-ranges.test.ts.
 
 const STEPS = 100_000;
 const LIST_SLOTS = 512;

@@ -5,6 +5,7 @@ import { EventFd } from '../../../hal/event-fd.js';
 import type { Mmap } from '../../../hal/mmap.js';
 import type { EventSource } from '../../../reactor/reactor.js';
 import type { Activation, ActivationRefusal, VirtioBackend, VirtioFrontend } from '../backend.js';
+import type { ConfigField } from '../config-space.js';
 import { type FeatureSet, notOffered } from '../features.js';
 import { GuestMemory, type RamPart } from '../guest-memory.js';
 import {
@@ -51,8 +52,8 @@ export interface FrontendOptions {
   readonly features: FeatureSet;
   /** The config space as it stands: a device that is started again gets it back. */
   readonly config: () => Uint8Array;
-  /** The stretch of the config space that is the device's, not the driver's. */
-  readonly deviceConfig: { readonly offset: number; readonly size: number };
+  /** The fields of the config space that are the device's, not the driver's; ascending. */
+  readonly deviceConfig: readonly ConfigField[];
   /** The device has confirmed a reset: it touches no ring of the old driver any more. */
   readonly onReset: () => void;
   /** Called once: this device will not answer any more and should be ended. */
@@ -244,15 +245,16 @@ export class VhostUserBackend implements VirtioBackend {
 
   /** A driver that started over finds its fields at zero, and so must the device. The device's own fields are its own. */
   #sendDriverConfig(config: Uint8Array): void {
-    const { offset, size } = this.#options.deviceConfig;
-    const stretches = [
-      { start: 0, end: offset },
-      { start: offset + size, end: config.length },
-    ];
-    for (const { start, end } of stretches) {
-      if (start >= end) continue;
-      const bytes = config.slice(start, end);
-      this.#tell({ kind: 'set-config', offset: start, purpose: 'driver', bytes });
+    let start = 0;
+    for (const { offset, size } of [
+      ...this.#options.deviceConfig,
+      { offset: config.length, size: 0 },
+    ]) {
+      if (start < offset) {
+        const bytes = config.slice(start, offset);
+        this.#tell({ kind: 'set-config', offset: start, purpose: 'driver', bytes });
+      }
+      start = offset + size;
     }
   }
 
@@ -292,23 +294,29 @@ export class VhostUserBackend implements VirtioBackend {
     } else this.#readConfig();
   }
 
-  /** However often the device says so, one question is under way. */
+  /** However often the device says so, one question for each of its fields is under way. */
   #readConfig(): void {
     if (this.#configRead !== 'idle') {
       this.#configRead = 'ask-again';
       return;
     }
     this.#configRead = 'asked';
-    this.#conversation.ask({ kind: 'get-config', ...this.#options.deviceConfig }, (reply) => {
-      const again = this.#configRead === 'ask-again';
-      this.#configRead = 'idle';
-      this.#takeConfig(reply);
-      if (again) this.#readConfig();
+    const fields = this.#options.deviceConfig;
+    fields.forEach((field, position) => {
+      this.#conversation.ask({ kind: 'get-config', ...field }, (reply) => {
+        this.#takeConfig(field, reply);
+        if (position === fields.length - 1) this.#configWasRead();
+      });
     });
   }
 
-  #takeConfig(reply: Reply): void {
-    const { offset, size } = this.#options.deviceConfig;
+  #configWasRead(): void {
+    const again = this.#configRead === 'ask-again';
+    this.#configRead = 'idle';
+    if (again) this.#readConfig();
+  }
+
+  #takeConfig({ offset, size }: ConfigField, reply: Reply): void {
     if (reply.kind !== 'config' || reply.offset !== offset || reply.bytes.length !== size) {
       this.#break('the device does not say what is in its config space');
     } else this.#options.frontend.configChanged(offset, reply.bytes);

@@ -1,7 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { BalloonDevice } from '../../../../src/devices/balloon/balloon-device.js';
-import { offeredFeatures } from '../../../../src/devices/balloon/features.js';
+import {
+  type BalloonFeatureOptions,
+  configBytes,
+  offeredFeatures,
+} from '../../../../src/devices/balloon/features.js';
+import { queueCount } from '../../../../src/devices/balloon/queue-functions.js';
 import type { VirtioFrontend } from '../../../../src/devices/virtio/backend.js';
 import type { RamPart } from '../../../../src/devices/virtio/guest-memory.js';
 import { decodeReply, encodeRequest } from '../../../../src/devices/virtio/vhost-user/codec.js';
@@ -21,9 +26,9 @@ import { DriverQueue } from '../../driver-model.js';
 import { aRequest, mutated } from './arbitraries.js';
 
 const RAM = 4 << 20;
-const FEATURES = offeredFeatures();
 
-function setup() {
+function setup(options: BalloonFeatureOptions = {}) {
+  const offered = offeredFeatures(options);
   const handles = new HandleSpace();
   const mmap = simulatedMemory({ handles }).create({});
   const kicks = new Map<number, () => void>();
@@ -57,11 +62,11 @@ function setup() {
     },
     transport: transport.near,
     backend: backend.near,
-    features: FEATURES,
-    queues: 3,
-    config: new Uint8Array(8),
+    features: offered,
+    queues: queueCount(offered),
+    config: new Uint8Array(configBytes(offered)),
     makeDevice: (ram: readonly RamPart[], frontend: VirtioFrontend) => {
-      device = new BalloonDevice({ mmap, ram, frontend });
+      device = new BalloonDevice({ mmap, ram, frontend, features: options });
       return device;
     },
     onReady: () => {},
@@ -80,6 +85,7 @@ function setup() {
   const call = new EventCounter();
   const attach = (object: object) => handles.open('attachment', object);
   return {
+    offered,
     daemon,
     ask,
     handles,
@@ -113,12 +119,15 @@ function greet(host: Host): void {
   host.ask({ kind: 'set-backend-req-fd' });
   const attached = [host.attach(host.memory), host.attach(host.status)];
   host.ask({ kind: 'set-mem-table', regions: TABLE }, attached);
-  host.ask({ kind: 'set-features', features: FEATURES });
+  host.ask({ kind: 'set-features', features: host.offered });
 }
 
-function describeRings(host: Host): DriverQueue {
+function describeRings(host: Host, count = 2): DriverQueue[] {
   const region = host.handles.open('region', { memory: host.memory, start: 0, size: RAM });
-  const rings = [0, 1].map((n) => new DriverQueue(host.mmap, region, 0x100000 * (n + 1), 64));
+  const rings = Array.from(
+    { length: count },
+    (_, n) => new DriverQueue(host.mmap, region, 0x80000 * (n + 1), 64),
+  );
   rings.forEach(({ size, descriptors, avail, used }, index) => {
     const user = (address: number) => address + USER_ADDRESS_OFFSET;
     host.ask({ kind: 'set-vring-num', index, value: size });
@@ -135,13 +144,13 @@ function describeRings(host: Host): DriverQueue {
     host.ask({ kind: 'set-vring-enable', index, value: 1 });
   });
   host.ask({ kind: 'set-vring-call', index: 0, attached: true }, [host.attach(host.call)]);
-  return rings[0] as DriverQueue;
+  return rings;
 }
 
 test('a front-end by the book: rings are served, the status word and the doorbell tell of it', (t) => {
   const host = setup();
   greet(host);
-  const inflate = describeRings(host);
+  const inflate = describeRings(host)[0] as DriverQueue;
   t.deepEqual(host.ask({ kind: 'set-status', status: 0xf }), ACK);
   inflate.post({ address: 0x300000, length: 4 });
   host.kick.signal();
@@ -161,7 +170,7 @@ test('a front-end by the book: rings are served, the status word and the doorbel
 test('after SET_STATUS 0 no ring is touched, and everything may be set up anew', (t) => {
   const host = setup();
   greet(host);
-  const inflate = describeRings(host);
+  const inflate = describeRings(host)[0] as DriverQueue;
   host.ask({ kind: 'set-status', status: 0xf });
   t.deepEqual(host.ask({ kind: 'set-status', status: 0 }), ACK);
   t.deepEqual(host.ask({ kind: 'get-status' }), ACK);
@@ -232,6 +241,36 @@ test('a target changes the config space and says so on the backend channel, once
     offset: 0,
     bytes: Uint8Array.of(0, 1, 0, 0),
   });
+});
+
+test('hints and reports are served as in one process; the command and the poison value are config space', (t) => {
+  const host = setup({ freePageHinting: true, freePageReporting: true });
+  greet(host);
+  const rings = describeRings(host, 5);
+  const [hinting, reporting] = [rings[3], rings[4]] as [DriverQueue, DriverQueue];
+  const poison = { kind: 'set-config', offset: 12, purpose: 'driver' } as const;
+  t.deepEqual(host.ask({ ...poison, bytes: Uint8Array.of(0xaa, 0xaa, 0xaa, 0xaa) }), ACK);
+  t.deepEqual(host.ask({ kind: 'set-status', status: 0xf }), ACK);
+  const device = host.device();
+  t.is(device?.startHinting(), 2);
+  t.is(host.unasked.length, 1);
+  t.deepEqual(host.ask({ kind: 'get-config', offset: 8, size: 4 }), {
+    kind: 'config',
+    offset: 8,
+    bytes: Uint8Array.of(2, 0, 0, 0),
+  });
+  reporting.post({ address: 0x300000, length: 0x2000, writable: true });
+  device?.kick(4);
+  t.is(device?.metrics.reportedPages, 2);
+  t.is(device?.metrics.poisonedPagesKept, 2, 'the poison value had come before DRIVER_OK');
+  const region = host.handles.open('region', { memory: host.memory, start: 0, size: RAM });
+  host.mmap.writeU32Array({ region, offset: 0x3f0000, data: Uint32Array.of(2) });
+  hinting.post({ address: 0x3f0000, length: 4 });
+  device?.kick(3);
+  t.is(device?.hintingState, 'started');
+  t.deepEqual(host.ask({ kind: 'set-status', status: 0 }), ACK);
+  t.is(device?.hintingState, 'idle');
+  t.deepEqual([...host.daemon.config.slice(8, 12)], [0, 0, 0, 0], 'B11');
 });
 
 test('whatever comes, the daemon answers or counts, and lives', (t) => {

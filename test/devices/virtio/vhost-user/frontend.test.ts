@@ -8,6 +8,7 @@ import {
   numberReply,
 } from '../../../../src/devices/virtio/vhost-user/codec.js';
 import { VhostUserBackend } from '../../../../src/devices/virtio/vhost-user/frontend.js';
+import type { Request } from '../../../../src/devices/virtio/vhost-user/messages.js';
 import { PROTOCOL_FEATURES } from '../../../../src/devices/virtio/vhost-user/protocol.js';
 import { simulatedChannel } from '../../../../src/hal/simulated/channel.js';
 import { simulatedEventFd } from '../../../../src/hal/simulated/event-fd.js';
@@ -18,12 +19,13 @@ import { mutated } from './arbitraries.js';
 const FEATURES = offeredFeatures();
 
 /** A front-end, and the test as the device. */
-function setup() {
+function setup({ configBytes = 8, deviceConfig = [{ offset: 0, size: 4 }] } = {}) {
   const handles = new HandleSpace();
   const mmap = simulatedMemory({ handles }).create({});
   const eventFd = simulatedEventFd({ handles }).create({ signalled: () => {} });
   const handlers = new Map<number, (payload: object) => void>();
   const asked: string[] = [];
+  const requests: Request[] = [];
   const channel = simulatedChannel({ handles }).create({
     message: (payload) => {
       const handler = handlers.get(payload.channel);
@@ -33,6 +35,7 @@ function setup() {
       }
       const decoded = decodeRequest(payload.data);
       asked.push(decoded.ok ? decoded.message.kind : decoded.refusal);
+      if (decoded.ok) requests.push(decoded.message);
     },
     closed: () => {},
   });
@@ -60,7 +63,7 @@ function setup() {
     },
     frontend: {
       usedBuffer: () => {},
-      configChanged: (_offset, bytes) => configs.push([...bytes]),
+      configChanged: (offset, bytes) => configs.push([...bytes, ...(offset > 0 ? [offset] : [])]),
       needsReset: () => {
         resets++;
       },
@@ -72,8 +75,8 @@ function setup() {
     interrupt: eventFd.create({ name: 'irq' }),
     kicks: [0, 1, 2].map((queue) => eventFd.create({ name: `kick-${queue}` })),
     features: FEATURES,
-    config: () => new Uint8Array(8),
-    deviceConfig: { offset: 0, size: 4 },
+    config: () => new Uint8Array(configBytes),
+    deviceConfig,
     onReset: () => {},
     onBroken: (reason) => broken.push(reason),
   });
@@ -94,7 +97,18 @@ function setup() {
       say(encodeReply(kind, numberReply(0)));
     }
   };
-  return { frontend, asked, broken, configs, say, sayUnasked, greet, region, resets: () => resets };
+  return {
+    frontend,
+    asked,
+    requests,
+    broken,
+    configs,
+    say,
+    sayUnasked,
+    greet,
+    region,
+    resets: () => resets,
+  };
 }
 
 const QUEUE = { index: 0, size: 8, descriptors: 0x1000, avail: 0x2000, used: 0x3000, nextAvail: 0 };
@@ -151,6 +165,42 @@ test('however often the device says that its config changed, one question is und
   host.say(encodeReply('get-config', reply));
   t.deepEqual(host.configs, [[1, 0, 0, 0]]);
   t.deepEqual(host.asked.slice(before), ['get-config', 'get-config']);
+});
+
+test('a device with several fields is asked for each; the driver is spoken for in the others only', (t) => {
+  const deviceConfig = [
+    { offset: 0, size: 4 },
+    { offset: 8, size: 4 },
+  ];
+  const host = setup({ configBytes: 16, deviceConfig });
+  host.greet();
+  const before = host.requests.length;
+  host.sayUnasked(encodeBackendRequest('config-change'));
+  host.sayUnasked(encodeBackendRequest('config-change'));
+  const questions = deviceConfig.map((field) => ({ kind: 'get-config', ...field }));
+  t.deepEqual(host.requests.slice(before) as unknown[], questions);
+  const answer = (offset: number, value: number) =>
+    host.say(
+      encodeReply('get-config', { kind: 'config', offset, bytes: Uint8Array.of(value, 0, 0, 0) }),
+    );
+  answer(0, 1);
+  answer(8, 2);
+  t.deepEqual(host.configs, [
+    [1, 0, 0, 0],
+    [2, 0, 0, 0, 8],
+  ]);
+  t.is(host.requests.length, before + 4, 'asked again, once');
+  answer(0, 1);
+  answer(8, 2);
+  host.frontend.activate({ ...ACTIVATION, config: Uint8Array.from({ length: 16 }, (_, n) => n) });
+  const written = host.requests.slice(before + 4).flatMap((request) => {
+    return request.kind === 'set-config' ? [[request.offset, ...request.bytes]] : [];
+  });
+  t.deepEqual(written, [
+    [4, 4, 5, 6, 7],
+    [12, 12, 13, 14, 15],
+  ]);
+  t.deepEqual(host.broken, []);
 });
 
 test('a device that breaks the protocol is given up, with a reason, once', (t) => {
