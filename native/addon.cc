@@ -68,6 +68,7 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   RegisterVcpu(*addon, kvm);
   RegisterKvmArch(*addon, kvm);
   RegisterWatcher(*addon, Contract(env, session, "watcher"));
+  RegisterDisk(*addon, Contract(env, session, "disk"));
   return session;
 }
 

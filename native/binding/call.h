@@ -165,5 +165,6 @@ void RegisterKvm(Addon& addon, Napi::Object target);
 void RegisterVcpu(Addon& addon, Napi::Object target);
 void RegisterKvmArch(Addon& addon, Napi::Object target);
 void RegisterWatcher(Addon& addon, Napi::Object target);
+void RegisterDisk(Addon& addon, Napi::Object target);
 
 }  // namespace halyard

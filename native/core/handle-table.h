@@ -17,6 +17,7 @@ enum class Kind : uint8_t {
   kVm,
   kVcpu,
   kWatcher,
+  kDisk,
 };
 
 inline const char* KindName(Kind kind) {
@@ -29,6 +30,7 @@ inline const char* KindName(Kind kind) {
     case Kind::kVm: return "vm";
     case Kind::kVcpu: return "vcpu";
     case Kind::kWatcher: return "watcher";
+    case Kind::kDisk: return "disk";
     case Kind::kNone: break;
   }
   return "handle";
