@@ -95,15 +95,15 @@ napi_value Give(Call& call, Result<Moved> moved) {
 napi_value ReadInto(Call& call) {
   Transfer transfer;
   if (!ReadTransfer(call, &transfer)) return nullptr;
-  return Give(call, transfer.disk->ReadInto(transfer.offset, transfer.region->data(),
-                                            transfer.ranges));
+  return Give(call,
+              transfer.disk->ReadInto(transfer.offset, transfer.region->data(), transfer.ranges));
 }
 
 napi_value WriteFrom(Call& call) {
   Transfer transfer;
   if (!ReadTransfer(call, &transfer) || !CheckWritable(call, *transfer.disk)) return nullptr;
-  return Give(call, transfer.disk->WriteFrom(transfer.offset, transfer.region->data(),
-                                             transfer.ranges));
+  return Give(call,
+              transfer.disk->WriteFrom(transfer.offset, transfer.region->data(), transfer.ranges));
 }
 
 napi_value Flush(Call& call) {

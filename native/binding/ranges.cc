@@ -10,9 +10,8 @@ namespace {
 constexpr double kRangeLimit = 4503599627370496.0;  // 2^52
 
 bool RefuseNumbers(Call& call, std::span<const double> range, size_t at, uint64_t alignment) {
-  const std::string unit = alignment == 1
-                               ? "whole bytes"
-                               : "multiples of the page size " + std::to_string(alignment);
+  const std::string unit =
+      alignment == 1 ? "whole bytes" : "multiples of the page size " + std::to_string(alignment);
   return call.Invalid("ranges[" + std::to_string(at) + "] must be [start, length] in " + unit +
                       ", got [" + std::to_string(range[0]) + ", " + std::to_string(range[1]) + "]");
 }

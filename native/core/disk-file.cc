@@ -78,9 +78,8 @@ Result<size_t> DiskFile::ReadSome(uint64_t offset, size_t length) {
     std::memset(buffer_.data(), 0, length);
     return length;
   }
-  const ssize_t count = RetryInterrupted([&] {
-    return pread64(fd_.get(), buffer_.data(), length, static_cast<off64_t>(offset));
-  });
+  const ssize_t count = RetryInterrupted(
+      [&] { return pread64(fd_.get(), buffer_.data(), length, static_cast<off64_t>(offset)); });
   if (count < 0) return LastFailure("pread64");
   return static_cast<size_t>(count);
 }

@@ -11,6 +11,7 @@ import type {
 import { type FeatureSet, hasFeature, notOffered, sameFeatures } from '../virtio/features.js';
 import { GuestFaults } from '../virtio/guest-faults.js';
 import { GuestMemory, type RamPart } from '../virtio/guest-memory.js';
+import { SnapshotError } from '../virtio/snapshot-error.js';
 import { SplitQueue, validateQueue } from '../virtio/split-queue.js';
 import {
   CONFIG_ACTUAL,
@@ -24,7 +25,7 @@ import {
 import { type BalloonFeatureOptions, offeredFeatures, queueCount } from './features.js';
 import { type BalloonMetrics, newBalloonMetrics } from './metrics.js';
 import { PageQueues } from './page-queues.js';
-import { type BalloonSnapshot, SnapshotError } from './snapshot.js';
+import type { BalloonSnapshot } from './snapshot.js';
 import { StatsQueue } from './stats-queue.js';
 import type { StatsListener } from './stats-requests.js';
 

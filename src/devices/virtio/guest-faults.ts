@@ -26,6 +26,14 @@ export const GUEST_FAULTS = [
   'stats-length',
   'stats-value',
   'stats-extra-buffer',
+  // Block
+  'block-no-status',
+  'block-header',
+  'block-length',
+  'block-range',
+  'block-over-limit',
+  'block-read-only',
+  'block-unsupported',
 ] as const;
 
 export type GuestFault = (typeof GUEST_FAULTS)[number];

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { SnapshotError } from '../../../src/devices/balloon/snapshot.js';
 import { featureSet } from '../../../src/devices/virtio/features.js';
+import { SnapshotError } from '../../../src/devices/virtio/snapshot-error.js';
 import {
   boot,
   frameList,
