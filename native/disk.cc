@@ -30,7 +30,7 @@ napi_value Open(Call& call) {
   }
   Napi::Object result = Napi::Object::New(call.env);
   const auto size = static_cast<double>(disk.bytes);
-  const napi_value handle =
+  napi_value handle =
       call.Give(std::make_unique<DiskFile>(std::move(disk.fd), disk.bytes, is_read_only));
   result.Set("disk", handle);
   result.Set("size", size);

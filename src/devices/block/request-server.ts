@@ -191,7 +191,7 @@ export class RequestServer {
   }
 
   #isOnDisk(sector: number, sectors: number): boolean {
-    return sectors <= this.#capacity && sector <= this.#capacity - sectors;
+    return sector <= this.#capacity - sectors;
   }
 
   #unsupported(): RequestStatus {

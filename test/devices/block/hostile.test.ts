@@ -231,14 +231,17 @@ test('kicks before the activation, of other queues and after a reset', (t) => {
   machine.driver.writeStatus(0xf);
   const served = outcomeOf(machine, head, status.address);
   t.deepEqual(served, { status: OK, length: SECTOR + 1 }, 'it is found at the activation');
+  machine.queue.post(header, room(SECTOR), status);
   machine.driver.kick(1);
   machine.device.queueNotify(1);
   t.is(machine.queue.usedIndex, 1);
+  machine.driver.kick(0);
+  t.is(machine.queue.usedIndex, 2);
   machine.driver.writeStatus(0);
   machine.queue.post(header, room(SECTOR), status);
   machine.driver.kick(0);
   machine.device.queueNotify(0);
-  t.is(machine.queue.usedIndex, 1);
+  t.is(machine.queue.usedIndex, 2);
   t.false(machine.device.isActive);
 });
 

@@ -193,7 +193,7 @@ test('random requests do to disk and memory what the model says', (t) => {
       t.true(Buffer.from(found).equals(model.memory[at] ?? found), `memory at ${start}`);
     });
   });
-  fc.assert(property, { numRuns: 150 });
+  fc.assert(property, { numRuns: 60 });
 });
 
 const descriptor = fc.record({
@@ -235,7 +235,7 @@ test('random rings: every chain is given back once, and nothing else happens', (
     t.true(machine.device.isActive);
     t.is(machine.device.metrics.requests, given.length);
   });
-  fc.assert(property, { numRuns: 300 });
+  fc.assert(property, { numRuns: 120 });
 });
 
 test('random discards zero their segments or nothing', (t) => {
@@ -270,5 +270,5 @@ test('random discards zero their segments or nothing', (t) => {
     t.deepEqual(outcomeOf(machine, head, status.address), { status: expected, length: 1 });
     t.true(Buffer.from(machine.image).equals(wanted));
   });
-  fc.assert(property, { numRuns: 100 });
+  fc.assert(property, { numRuns: 60 });
 });

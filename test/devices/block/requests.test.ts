@@ -247,6 +247,16 @@ test('data over two parts of RAM goes to both, and in one region in one call', (
   );
 });
 
+test('neighbouring offsets of different regions are no neighbours', (t) => {
+  const machine = bootedMachine();
+  const halves = [room(256, 16 * MIB + DATA), room(256, DATA + 256)];
+  t.is(request(machine, IN, 9, ...halves).status, OK);
+  t.deepEqual(machine.calls, ['readInto', 'readInto']);
+  const sector = machine.image.slice(9 * SECTOR, 10 * SECTOR);
+  t.deepEqual(bytesAt(machine, 16 * MIB + DATA, 256), sector.slice(0, 256));
+  t.deepEqual(bytesAt(machine, DATA + 256, 256), sector.slice(256));
+});
+
 test('the largest request that size_max and seg_max allow', (t) => {
   const machine = bootedMachine({ image: pattern(40 * MIB) });
   const bytes = 126 * 131_072;

@@ -186,5 +186,5 @@ nativeTest('disk: the simulated disk does what the real one does', (t) => {
       t.true(Buffer.from(image).equals(readFileSync(path)));
     });
   });
-  fc.assert(property, { numRuns: 40 });
+  fc.assert(property, { numRuns: 25 });
 });
