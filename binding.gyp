@@ -6,6 +6,7 @@
         "native/addon.cc",
         "native/channel.cc",
         "native/clock.cc",
+        "native/disk.cc",
         "native/entropy.cc",
         "native/event-fd.cc",
         "native/kvm.cc",
@@ -17,6 +18,8 @@
         "native/binding/addon.cc",
         "native/binding/call.cc",
         "native/binding/fields.cc",
+        "native/binding/ranges.cc",
+        "native/core/disk-file.cc",
         "native/core/inherited.cc",
         "native/core/load-file.cc",
         "native/core/poller.cc",
@@ -29,7 +32,8 @@
         "native/kvm/vcpu-thread.cc",
         "native/arch/x86_64/kvm-arch.cc",
         "native/arch/x86_64/kvm-registers.cc",
-        "native/arch/x86_64/kvm-tables.cc"
+        "native/arch/x86_64/kvm-tables.cc",
+        "native/arch/x86_64/sha256-blocks.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],

@@ -69,6 +69,7 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   RegisterKvmDevices(*addon, kvm);
   RegisterKvmArch(*addon, kvm);
   RegisterWatcher(*addon, Contract(env, session, "watcher"));
+  RegisterDisk(*addon, Contract(env, session, "disk"));
   return session;
 }
 

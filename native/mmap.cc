@@ -4,12 +4,12 @@
 
 #include <atomic>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <optional>
 
 #include "attachment.h"
 #include "binding/call.h"
+#include "binding/ranges.h"
 #include "core/load-file.h"
 #include "core/shared-memory.h"
 
@@ -20,15 +20,6 @@ static_assert(std::atomic_ref<uint16_t>::is_always_lock_free);
 static_assert(std::atomic_ref<uint32_t>::is_always_lock_free);
 
 namespace {
-
-constexpr double kRangeLimit = 4503599627370496.0;  // 2^52
-
-bool RefuseBounds(Call& call, const Region& region, uint64_t offset, uint64_t length) {
-  return call.Refuse("OUT_OF_BOUNDS", std::to_string(length) + " bytes at offset " +
-                                          std::to_string(offset) + " do not lie in region " +
-                                          std::to_string(region.handle()) + " of " +
-                                          std::to_string(region.size()) + " bytes");
-}
 
 /// The address of `length` bytes at the offset in argument 1, or nullptr after a refusal.
 uint8_t* Locate(Call& call, const Region& region, uint64_t length, uint64_t alignment) {
@@ -159,38 +150,10 @@ napi_value Combine(Call& call) {
   return result;
 }
 
-/// Whole, page-aligned and inside: the start and the length of a range.
-bool CheckRange(Call& call, const Region& region, std::span<const double> range, size_t at) {
-  const auto page = static_cast<double>(PageSize());
-  for (const double number : range) {
-    if (!(number >= 0 && number <= kMaxSafeInteger) || std::fmod(number, page) != 0) {
-      return call.Invalid("ranges[" + std::to_string(at) +
-                          "] must be [start, length] in multiples of " + "the page size " +
-                          std::to_string(PageSize()) + ", got [" + std::to_string(range[0]) + ", " +
-                          std::to_string(range[1]) + "]");
-    }
-  }
-  // The trace has no room for more, so every profile refuses it.
-  if (range[0] + range[1] >= kRangeLimit) {
-    return call.Invalid("ranges[" + std::to_string(at) + "] must end below 2^52");
-  }
-  const auto start = static_cast<uint64_t>(range[0]);
-  const auto length = static_cast<uint64_t>(range[1]);
-  return region.Holds(start, length) || RefuseBounds(call, region, start, length);
-}
-
 napi_value Discard(Call& call) {
   const Region* region = call.Open<Region>(0);
   std::span<double> ranges;
-  if (region == nullptr || !call.Array<double>(1, "ranges", &ranges)) return nullptr;
-  if (ranges.size() % 2 != 0) {
-    call.Invalid("ranges must hold pairs [start, length, ...], got " +
-                 std::to_string(ranges.size()) + " numbers");
-    return nullptr;
-  }
-  for (size_t at = 0; at < ranges.size(); at += 2) {
-    if (!CheckRange(call, *region, ranges.subspan(at, 2), at)) return nullptr;
-  }
+  if (region == nullptr || !ReadRanges(call, 1, *region, PageSize(), &ranges)) return nullptr;
   for (size_t at = 0; at < ranges.size(); at += 2) {
     const Status status =
         region->Discard(static_cast<uint64_t>(ranges[at]), static_cast<uint64_t>(ranges[at + 1]));

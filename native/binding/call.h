@@ -172,5 +172,6 @@ void RegisterVcpu(Addon& addon, Napi::Object target);
 void RegisterKvmDevices(Addon& addon, Napi::Object target);
 void RegisterKvmArch(Addon& addon, Napi::Object target);
 void RegisterWatcher(Addon& addon, Napi::Object target);
+void RegisterDisk(Addon& addon, Napi::Object target);
 
 }  // namespace halyard

@@ -18,6 +18,7 @@ enum class Kind : uint8_t {
   kVcpu,
   kKernelDevice,
   kWatcher,
+  kDisk,
 };
 
 inline const char* KindName(Kind kind) {
@@ -31,6 +32,7 @@ inline const char* KindName(Kind kind) {
     case Kind::kVcpu: return "vcpu";
     case Kind::kKernelDevice: return "kernel device";
     case Kind::kWatcher: return "watcher";
+    case Kind::kDisk: return "disk";
     case Kind::kNone: break;
   }
   return "handle";

@@ -2,6 +2,7 @@ import { Channel } from './channel.js';
 import { Clock } from './clock.js';
 import { Console } from './console.js';
 import type { HalContract } from './contract/define.js';
+import { Disk } from './disk.js';
 import { Entropy } from './entropy.js';
 import { EventFd } from './event-fd.js';
 import { HostFiles } from './host-files.js';
@@ -16,6 +17,7 @@ export const CONTRACTS: readonly HalContract[] = [
   Channel,
   Clock,
   Console,
+  Disk,
   Entropy,
   EventFd,
   HostFiles,

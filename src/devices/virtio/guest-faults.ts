@@ -32,6 +32,14 @@ export const GUEST_FAULTS = [
   'range-overlap',
   'hint-command-length',
   'poison-changed',
+  // Block
+  'block-no-status',
+  'block-header',
+  'block-length',
+  'block-range',
+  'block-over-limit',
+  'block-read-only',
+  'block-unsupported',
 ] as const;
 
 export type GuestFault = (typeof GUEST_FAULTS)[number];

@@ -3,16 +3,19 @@ import { Channel } from '../channel.js';
 import { Clock } from '../clock.js';
 import type { HalContract } from '../contract/define.js';
 import { type Implementation, implement } from '../contract/implementation.js';
+import { Disk } from '../disk.js';
 import { Entropy } from '../entropy.js';
 import { EventFd } from '../event-fd.js';
 import { Kvm } from '../kvm.js';
 import { Mmap } from '../mmap.js';
 import { Seccomp } from '../seccomp.js';
 import { type AddonSession, loadAddon } from './addon.js';
+import { type DiskFiles, withDiskFiles } from './disk-files.js';
 import { addonFunction, connectEvents, fromAddon } from './from-addon.js';
 import { type LaneStarter, processOf } from './process.js';
 
 export { type Addon, type AddonSession, loadAddon } from './addon.js';
+export type { DiskFiles } from './disk-files.js';
 export { type HostFilesOptions, hostFilesOver, type ReadingFs } from './host-files.js';
 export { type MemPressureOptions, memPressureOf } from './mem-pressure.js';
 export { type LaneCommand, type LaneStarter, processOf } from './process.js';
@@ -36,6 +39,8 @@ export function addonImplementation<C extends HalContract>(
 export interface NativeOptions {
   /** How to start other lanes in processes of their own; with it, `Process` is among the implementations. */
   readonly lanes?: Omit<LaneStarter, 'channels'>;
+  /** Which files the names of disks stand for; without it no disk can be opened, but for those of `Disk.openNull`. */
+  readonly disks?: DiskFiles;
 }
 
 /**
@@ -54,6 +59,8 @@ export function nativeImplementations(options: NativeOptions = {}): readonly Any
     Seccomp,
     Kvm,
   ].map((contract) => addonImplementation(contract as HalContract, session));
+  const disk = addonImplementation(Disk, session);
+  implementations.push(withDiskFiles(disk, options.disks ?? (() => undefined)));
   if (options.lanes !== undefined) {
     const fdOf = addonFunction(session, 'channel', 'fdOf');
     const close = addonFunction(session, 'channel', 'close');

@@ -22,7 +22,8 @@ export const ATTACHED_REGION = 'attachment';
 
 const ENOENT = 2;
 
-interface Region {
+/** What a region's handle names. */
+export interface Region {
   readonly memory: SparseMemory;
   /** Where the region starts in its memory, and how much of it there is. */
   readonly start: Bytes;
