@@ -6,7 +6,7 @@ import { type Implementation, implement } from '../hal/contract/implementation.j
 import { Mmap } from '../hal/mmap.js';
 import type { NativeOptions } from '../hal/native/index.js';
 import { packageRoot } from '../package-info.js';
-import { INITRD_IMAGE, KERNEL_IMAGE, MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
+import { diskName, INITRD_IMAGE, KERNEL_IMAGE, MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
 
 /** The terminal of a guest's console. */
 export interface ConsoleStreams {
@@ -18,6 +18,8 @@ export interface ConsoleStreams {
 export interface GuestImages {
   readonly kernel?: string | undefined;
   readonly initrd?: string | undefined;
+  /** Undefined for a disk without a file. */
+  readonly disks?: readonly (string | undefined)[];
 }
 
 export function microGuestPath(): string {
@@ -52,8 +54,10 @@ export async function hardware(
     };
     return { ...source, dispose };
   };
+  const disks = (name: string): string | undefined =>
+    images.disks?.find((_, index) => name === diskName(index));
   const implementations: AnyImplementation[] = [
-    ...native.nativeImplementations(lanes === undefined ? {} : { lanes }),
+    ...native.nativeImplementations({ disks, ...(lanes === undefined ? {} : { lanes }) }),
     hostFilesOver(),
     pressure(),
     consoleOn({

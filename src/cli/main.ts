@@ -1,21 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import {
   GUEST_ARCHITECTURES,
   type GuestArchitecture,
   nativeArchitecture,
 } from '../guest-image/architecture.js';
-import { BYTES_PER_MIB } from '../hal/contract/units.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
 import { packageVersion } from '../package-info.js';
-import {
-  DEFAULT_COMMAND_LINE,
-  DEFAULT_CONFIG,
-  parseBalloonConfig,
-} from '../programs/balloon-config.js';
-import { EXIT, explain, UsageError } from './failure.js';
+import { EXIT, explain } from './failure.js';
+import { wholeNumber } from './option-values.js';
 import { Output, outliveReaders } from './output.js';
-import type { RunFlags } from './run-command.js';
+import { addRunOptions, runFlags } from './run-options.js';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -37,146 +31,6 @@ function action(
       output.result({ error: { code: name, message: line } });
       exitCode = code;
     }
-  };
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
-    throw new InvalidArgumentError('expected a number of 0 or more');
-  }
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number of 0 or more');
-  return Number(text);
-}
-
-/** MiB, as a plain number or with a unit: 512, 512MiB, 1GiB. */
-function sizeInMiB(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(MiB|GiB)?$/i.exec(text);
-  if (match === null) throw new InvalidArgumentError('expected a size such as 512MiB or 1GiB');
-  return Number(match[1]) * (match[2]?.toLowerCase() === 'gib' ? 1024 : 1);
-}
-
-function margin(text: string): unknown {
-  if (text === 'auto') return text;
-  if (!/^-?\d+(\.\d+)?$/.test(text)) {
-    throw new InvalidArgumentError('expected a number of MiB, -N or "auto"');
-  }
-  return text.startsWith('-') ? { belowAvailable: Number(text.slice(1)) } : Number(text);
-}
-
-function addRunOptions(command: Command): Command {
-  const { work } = DEFAULT_CONFIG;
-  return command
-    .option(
-      '--memory <size>',
-      'memory of the guest, in MiB or as 1GiB',
-      sizeInMiB,
-      DEFAULT_CONFIG.ramMiB,
-    )
-    .option('--kernel <file>', 'boot this Linux kernel (bzImage) instead of the micro guest')
-    .option('--initrd <file>', 'with this initial RAM disk')
-    .option('--append <text>', "the kernel's command line", DEFAULT_COMMAND_LINE)
-    .option('--cpus <n>', 'vCPUs of a Linux guest', wholeNumber, DEFAULT_CONFIG.cpus)
-    .option('--scenario <json|file>', 'what the run shall do by itself, step by step')
-    .addOption(
-      new Option('--policy <name>', 'who steers the balloon: the policy of 2018, or nobody')
-        .choices(['step', 'off'])
-        .default(DEFAULT_CONFIG.policy),
-    )
-    .option(
-      '--margin <MiB>',
-      'low-memory margin: MiB, "auto", or -N for N MiB under what is available at the start',
-      margin,
-      DEFAULT_CONFIG.margin,
-    )
-    .option('--seconds <n>', 'end the run after so long; 0: when the guest ends', number, 0)
-    .option('--touch <MiB>', 'memory that the guest uses', number, work.touchBytes / BYTES_PER_MIB)
-    .option('--time-scale <x>', "multiplies the policy's timers; 1 is the original", number, 1)
-    .addOption(
-      new Option(
-        '--expects <what>',
-        'what the run must show, here and on every replay: recovery',
-      ).choices(['recovery']),
-    )
-    .addOption(
-      new Option('--device <where>', 'where the balloon device runs')
-        .choices(['in-process', 'process'])
-        .default(DEFAULT_CONFIG.device),
-    )
-    .option('--config <json|file>', 'the whole configuration as JSON, instead of the options above')
-    .addOption(
-      new Option('--on-trace-error <do>', 'what the VM does when the trace cannot be written')
-        .choices(['stop', 'go-on'])
-        .default('stop'),
-    )
-    .option(
-      '--console <file>',
-      "the guest's console goes to this file; a Linux guest's otherwise to the terminal",
-    )
-    .option('--json', 'print one JSON value');
-}
-
-/** JSON as it stands there, or the name of a file that has it. @throws UsageError */
-function readJson(flag: string, text: string): unknown {
-  const json = text.trimStart().startsWith('{') ? text : readJsonFile(flag, text);
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    throw new UsageError(`${flag} is not JSON: ${(error as Error).message}`);
-  }
-}
-
-function readJsonFile(flag: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${flag} ${path} cannot be read: ${(error as Error).message}`);
-  }
-}
-
-function givenConfig(flags: Flags): unknown {
-  const given = flags['config'] as string | undefined;
-  if (given !== undefined) return readJson('--config', given);
-  const scenario = flags['scenario'] as string | undefined;
-  const linux = { commandLine: flags['append'], hasInitrd: flags['initrd'] !== undefined };
-  return {
-    ramMiB: flags['memory'],
-    margin: flags['margin'],
-    seconds: flags['seconds'],
-    timeScale: flags['timeScale'],
-    device: flags['device'],
-    work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },
-    linux: flags['kernel'] === undefined ? null : linux,
-    cpus: flags['cpus'],
-    policy: flags['policy'],
-    expects: flags['expects'] ?? null,
-    ...(scenario === undefined ? {} : { scenario: readJson('--scenario', scenario) }),
-  };
-}
-
-/** The images are the machine's matter, the rest is the configuration's. */
-function runFlags(flags: Flags, record: string | undefined): RunFlags {
-  const images = {
-    kernel: flags['kernel'] as string | undefined,
-    initrd: flags['initrd'] as string | undefined,
-  };
-  const config = parseBalloonConfig(givenConfig(flags));
-  if (config.linux === null && images.initrd !== undefined) {
-    throw new UsageError('--initrd goes with --kernel');
-  }
-  if (config.linux !== null && images.kernel === undefined) {
-    throw new UsageError('the configuration boots Linux: say which with --kernel');
-  }
-  return {
-    config,
-    record,
-    images,
-    onTraceError: flags['onTraceError'] as 'stop' | 'go-on',
-    console: flags['console'] as string | undefined,
   };
 }
 

@@ -28,6 +28,11 @@ export interface LinuxConfig {
   readonly hasInitrd: boolean;
 }
 
+/** A disk of the guest: a raw image of the host's, or one that gives zeros and drops what is written. */
+export type DiskChoice =
+  | { readonly kind: 'file'; readonly readOnly: boolean }
+  | { readonly kind: 'null'; readonly sizeMiB: MiB };
+
 /** Who steers the balloon: the policy of 2018, or nobody. */
 export type PolicyChoice = 'step' | 'off';
 
@@ -67,6 +72,8 @@ export interface BalloonVmConfig {
   /** The guest that boots instead of the micro guest. */
   readonly linux: LinuxConfig | null;
   readonly cpus: number;
+  /** Linux calls them vda, vdb and so on. */
+  readonly disks: readonly DiskChoice[];
   readonly policy: PolicyChoice;
   /** What the run does by itself. */
   readonly scenario: Scenario;
@@ -105,6 +112,7 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   },
   linux: null,
   cpus: 1,
+  disks: [],
   policy: 'step',
   scenario: NO_SCENARIO,
   expects: null,
@@ -117,6 +125,7 @@ export const DEFAULT_COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1';
 const MIN_RAM_MIB = 16;
 const MAX_RAM_MIB = 1_048_576;
 const MAX_CPUS = 64;
+const MAX_DISKS = 8;
 /** The guest's own structures and its image need a little. */
 const GUEST_RESERVE_MIB = 8;
 
@@ -152,6 +161,7 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
   choice('policy', config.policy, ['step', 'off']);
   checkBalloon(config.balloon);
   if (config.linux === null) checkWork(config);
+  checkDisks(config.disks);
   return { ...config, linux: checkedLinux(config.linux), scenario: parseScenario(config.scenario) };
 }
 
@@ -159,6 +169,20 @@ function checkBalloon({ statsIntervalSeconds, ...flags }: BalloonChoice): void {
   for (const [name, value] of Object.entries(flags)) flag(`balloon.${name}`, value);
   if (!(Number.isFinite(statsIntervalSeconds) && statsIntervalSeconds >= 0)) {
     throw new ConfigError('balloon.statsIntervalSeconds must be 0 or more');
+  }
+}
+
+function checkDisks(disks: unknown): void {
+  if (!Array.isArray(disks) || disks.length > MAX_DISKS) {
+    throw new ConfigError(`disks must be a list of at most ${MAX_DISKS}`);
+  }
+  for (const [index, given] of disks.entries()) {
+    const name = `disks[${index}]`;
+    const disk = object(given, name);
+    choice(`${name}.kind`, disk['kind'], ['file', 'null']);
+    known(disk, disk['kind'] === 'file' ? ['kind', 'readOnly'] : ['kind', 'sizeMiB'], name);
+    if (disk['kind'] === 'file') flag(`${name}.readOnly`, disk['readOnly']);
+    else whole(`${name}.sizeMiB`, disk['sizeMiB'], 1, MAX_RAM_MIB);
   }
 }
 

@@ -3,6 +3,7 @@ import { Channel } from '../hal/channel.js';
 import { Clock } from '../hal/clock.js';
 import { Console } from '../hal/console.js';
 import { BALLOON_PAGE_BYTES, NS_PER_S } from '../hal/contract/units.js';
+import { Disk } from '../hal/disk.js';
 import { Entropy } from '../hal/entropy.js';
 import { EventFd } from '../hal/event-fd.js';
 import { HostFiles } from '../hal/host-files.js';
@@ -31,12 +32,15 @@ import { BalloonDeviceLane } from './balloon-device.js';
 import { RecoveryCheck } from './recovery-check.js';
 import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
 import { VmBalloon } from './vm-balloon.js';
+import { VmDisk } from './vm-disk.js';
 
 /** The micro guest's image, by the name that the native side knows it by. */
 export const MICRO_GUEST_IMAGE = 'halyard:micro-guest';
 /** The images of a Linux guest, likewise. */
 export const KERNEL_IMAGE = 'halyard:kernel';
 export const INITRD_IMAGE = 'halyard:initrd';
+/** The name of the n-th disk, from 0. */
+export const diskName = (index: number): string => `disk${index}`;
 
 /** Injection token of whoever looks on. Not bound means nobody does. */
 export const BALLOON_VM_OBSERVER = Symbol('BalloonVmObserver');
@@ -53,6 +57,7 @@ export interface BalloonVmObserver extends PolicyObserver {
 
 const SAMPLE_NS = NS_PER_S / 2;
 const BALLOON_SLOT = 0;
+const FIRST_DISK_SLOT = 1;
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
 const SHUFFLE_SEED = 20180724;
@@ -64,7 +69,7 @@ function bootOf(config: BalloonVmConfig): GuestBoot {
     kernel: KERNEL_IMAGE,
     initrd: linux.hasInitrd ? INITRD_IMAGE : null,
     commandLine: linux.commandLine,
-    virtioSlots: [BALLOON_SLOT],
+    virtioSlots: [BALLOON_SLOT, ...config.disks.map((_, index) => FIRST_DISK_SLOT + index)],
   });
 }
 
@@ -92,6 +97,7 @@ function microGuestBoot({ work }: BalloonVmConfig): GuestBoot {
 export class BalloonVm implements ProgramRoot {
   #machine: Machine | undefined;
   #balloon: VmBalloon | undefined;
+  readonly #disks: VmDisk[] = [];
   #scenario: ScenarioRun | undefined;
 
   constructor(
@@ -106,6 +112,7 @@ export class BalloonVm implements ProgramRoot {
     @inject(Clock) private readonly clock: Clock,
     @inject(Console) private readonly console: Console,
     @inject(Process) private readonly process: Process,
+    @inject(Disk) private readonly disk: Disk,
   ) {}
 
   start(): void {
@@ -124,6 +131,7 @@ export class BalloonVm implements ProgramRoot {
       notice: (message) => this.observer.notice?.(message),
     });
     this.#balloon = balloon;
+    this.#addDisks(machine);
     machine.run();
     this.#startPolicy(balloon.control);
     this.#planEnd();
@@ -144,6 +152,22 @@ export class BalloonVm implements ProgramRoot {
         this.#scenario?.line(line);
       },
       onEnd: (end) => this.#finish(end),
+    });
+  }
+
+  #addDisks(machine: Machine): void {
+    const { mmap, eventFd, disk, reactor, config } = this;
+    config.disks.forEach((choice, index) => {
+      this.#disks.push(
+        new VmDisk({
+          hal: { mmap, eventFd, disk },
+          events: reactor,
+          machine,
+          slot: FIRST_DISK_SLOT + index,
+          name: diskName(index),
+          choice,
+        }),
+      );
     });
   }
 
@@ -213,6 +237,7 @@ export class BalloonVm implements ProgramRoot {
     this.#machine?.close();
     this.#scenario?.stop();
     this.#balloon?.close();
+    for (const disk of this.#disks) disk.close();
     this.observer.ended?.(end);
     this.reactor.stop();
   }
@@ -235,6 +260,7 @@ export const balloonVm: Program<BalloonVmConfig> = {
     HostFiles,
     Process,
     Console,
+    Disk,
   ],
   lanes: {
     main: {
