@@ -1,7 +1,14 @@
 // Builds the addon with AddressSanitizer and UBSan beside the ordinary one, and runs the native tests on it.
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { compileAddon, compilerFlags, hasTool, nodeHeaders, root, skip } from './native-toolchain.mjs';
+import {
+  compileAddon,
+  compilerFlags,
+  hasTool,
+  nodeHeaders,
+  root,
+  skip,
+} from './native-toolchain.mjs';
 
 const what = 'the sanitizer tests are';
 const compiler = process.env.CXX ?? 'g++';

@@ -5,7 +5,8 @@ import { Script } from 'node:vm';
 
 /** The bundle, and beside it what V8 made of its source when it was built. */
 const BUNDLE = 'command.cjs';
-const CODE_CACHE = 'command.cache';
+/** By architecture: V8 takes another one's for its own, and crashes. */
+const CODE_CACHE = `command.${process.arch}.cache`;
 
 /** The bundled command, as a CommonJS module that has not run yet. */
 export interface BundledCommand {
