@@ -3,10 +3,7 @@ import Module, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
 
-/** The bundle, and beside it what V8 made of its source when it was built. */
 const BUNDLE = 'command.cjs';
-/** By architecture: V8 takes another one's for its own, and crashes. */
-const CODE_CACHE = `command.${process.arch}.cache`;
 
 /** The bundled command, as a CommonJS module that has not run yet. */
 export interface BundledCommand {
@@ -37,9 +34,15 @@ export function loadBundledCommand(folder: string): BundledCommand {
   };
 }
 
-/** Where the cache of a bundle is kept. */
-export function codeCachePath(folder: string): string {
-  return `${folder}/${CODE_CACHE}`;
+/**
+ * Where the cache of a bundle is kept. V8 refuses the cache of another version or other flags, but takes one that was
+ * made on another architecture, and crashes: so each Node looks for its own alone.
+ */
+export function codeCachePath(
+  folder: string,
+  { version, platform, arch }: Pick<NodeJS.Process, 'version' | 'platform' | 'arch'> = process,
+): string {
+  return `${folder}/command-${version}-${platform}-${arch}.cache`;
 }
 
 function codeCache(folder: string): Buffer | undefined {

@@ -40,7 +40,7 @@ export async function demoCommand(output: Output): Promise<number> {
     const record = join(folder, 'run.mcap');
     output.line('A VM boots, uses memory until the host is low, and its balloon gives it back.');
     const result = await runAndShow(
-      { config: DEMO_CONFIG, record, onTraceError: 'stop', console: undefined },
+      { config: DEMO_CONFIG, record, onTraceError: 'stop', console: undefined, images: {} },
       output,
     );
     say(result, output);

@@ -1,5 +1,6 @@
 import { HalError } from '../hal/contract/errors.js';
 import { DivergenceError } from '../hal/replay/divergence.js';
+import { GuestImageError } from '../machine/linux-guest.js';
 import { ConfigError } from '../program.js';
 import { DeviceProcessError } from '../programs/device-process.js';
 import { TraceFormatError, TraceWriteError } from '../trace/errors.js';
@@ -28,6 +29,9 @@ export function explain(error: unknown): { line: string; exitCode: number; code:
     // A file that cannot even be begun has a name that makes no sense.
     const exitCode = error.syscall === 'open' ? EXIT.badInput : EXIT.failed;
     return { line: error.message, exitCode, code: error.code };
+  }
+  if (error instanceof GuestImageError) {
+    return { line: error.message, exitCode: EXIT.badInput, code: error.code };
   }
   if (error instanceof DeviceProcessError) {
     return { line: error.message, exitCode: EXIT.failed, code: error.code };

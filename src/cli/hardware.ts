@@ -6,7 +6,13 @@ import { type Implementation, implement } from '../hal/contract/implementation.j
 import { Mmap } from '../hal/mmap.js';
 import type { NativeOptions } from '../hal/native/index.js';
 import { packageRoot } from '../package-info.js';
-import { MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
+import { INITRD_IMAGE, KERNEL_IMAGE, MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
+
+/** Where this machine has the images of a Linux guest. */
+export interface GuestImages {
+  readonly kernel?: string | undefined;
+  readonly initrd?: string | undefined;
+}
 
 export function microGuestPath(): string {
   return join(packageRoot(), 'build', 'guest', 'micro-guest.bin');
@@ -16,11 +22,13 @@ export function microGuestPath(): string {
  * This machine's hardware, for the native and the recording profile. Nothing of it is loaded before this is called.
  *
  * @param consoleOutput where the guest's console goes; undefined drops it.
+ * @param images what a Linux guest boots from.
  * @param lanes how to start other lanes in processes of their own; undefined refuses to.
  * @throws UnsupportedError without the addon or the micro guest.
  */
 export async function hardware(
   consoleOutput: NodeJS.WritableStream | undefined,
+  images: GuestImages = {},
   lanes?: NativeOptions['lanes'],
 ): Promise<AnyImplementation[]> {
   const native = await import('../hal/native/index.js');
@@ -47,7 +55,7 @@ export async function hardware(
   ];
   return implementations.map((implementation) =>
     implementation.contract === Mmap
-      ? withImages(implementation as unknown as Implementation<typeof Mmap>)
+      ? withImages(implementation as unknown as Implementation<typeof Mmap>, images)
       : implementation,
   );
 }
@@ -55,12 +63,16 @@ export async function hardware(
 const NOWHERE = { write: () => true, on: () => undefined };
 
 /** Images have names in traces, and paths only here: a path of this machine would keep a trace from being replayed. */
-function withImages(mmap: Implementation<typeof Mmap>): AnyImplementation {
+function withImages(mmap: Implementation<typeof Mmap>, images: GuestImages): AnyImplementation {
   return implement(
     Mmap,
     (emit) => {
       const inner = mmap.create(emit);
-      return { ...inner, load: (args) => inner.load({ ...args, path: imagePath(args.path) }) };
+      return {
+        ...inner,
+        load: (args) => inner.load({ ...args, path: imagePath(args.path, images) }),
+        loadRange: (args) => inner.loadRange({ ...args, path: imagePath(args.path, images) }),
+      };
     },
     {
       ...(mmap.validates === undefined ? {} : { validates: mmap.validates }),
@@ -69,7 +81,9 @@ function withImages(mmap: Implementation<typeof Mmap>): AnyImplementation {
   );
 }
 
-function imagePath(name: string): string {
+function imagePath(name: string, { kernel, initrd }: GuestImages): string {
+  if (name === KERNEL_IMAGE && kernel !== undefined) return kernel;
+  if (name === INITRD_IMAGE && initrd !== undefined) return initrd;
   if (name !== MICRO_GUEST_IMAGE) return name;
   const path = microGuestPath();
   if (existsSync(path)) return path;

@@ -8,7 +8,7 @@ import { runLane } from '../run.js';
 import type { TraceWriteError } from '../trace/errors.js';
 import { Recording } from '../trace/recording.js';
 import { ChildLanes } from './child-lanes.js';
-import { hardware } from './hardware.js';
+import { type GuestImages, hardware } from './hardware.js';
 
 export interface LiveOptions {
   readonly config: BalloonVmConfig;
@@ -16,6 +16,7 @@ export interface LiveOptions {
   readonly onTraceError: 'stop' | 'go-on';
   readonly observer: BalloonVmObserver;
   readonly console: NodeJS.WritableStream | undefined;
+  readonly images: GuestImages;
   readonly warn: (text: string) => void;
 }
 
@@ -41,7 +42,7 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   };
   const children = new ChildLanes(program);
   const lanes = config.device === 'process' ? children.starter(record !== undefined) : undefined;
-  const implementations = await hardware(options.console, lanes);
+  const implementations = await hardware(options.console, options.images, lanes);
   const extra = [
     new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer)),
   ];

@@ -3,9 +3,14 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
 import { packageVersion } from '../package-info.js';
-import { DEFAULT_CONFIG, parseBalloonConfig } from '../programs/balloon-config.js';
+import {
+  DEFAULT_COMMAND_LINE,
+  DEFAULT_CONFIG,
+  parseBalloonConfig,
+} from '../programs/balloon-config.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import { Output } from './output.js';
+import type { RunFlags } from './run-command.js';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -43,6 +48,13 @@ function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** MiB, as a plain number or with a unit: 512, 512MiB, 1GiB. */
+function sizeInMiB(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(MiB|GiB)?$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError('expected a size such as 512MiB or 1GiB');
+  return Number(match[1]) * (match[2]?.toLowerCase() === 'gib' ? 1024 : 1);
+}
+
 function margin(text: string): unknown {
   if (text === 'auto') return text;
   if (!/^-?\d+(\.\d+)?$/.test(text)) {
@@ -54,7 +66,21 @@ function margin(text: string): unknown {
 function addRunOptions(command: Command): Command {
   const { work } = DEFAULT_CONFIG;
   return command
-    .option('--memory <MiB>', 'memory of the guest', number, DEFAULT_CONFIG.ramMiB)
+    .option(
+      '--memory <size>',
+      'memory of the guest, in MiB or as 1GiB',
+      sizeInMiB,
+      DEFAULT_CONFIG.ramMiB,
+    )
+    .option('--kernel <file>', 'boot this Linux kernel (bzImage) instead of the micro guest')
+    .option('--initrd <file>', 'with this initial RAM disk')
+    .option('--append <text>', "the kernel's command line", DEFAULT_COMMAND_LINE)
+    .option('--cpus <n>', 'vCPUs of a Linux guest', wholeNumber, DEFAULT_CONFIG.cpus)
+    .addOption(
+      new Option('--policy <name>', 'who steers the balloon: the policy of 2018, or nobody')
+        .choices(['step', 'off'])
+        .default(DEFAULT_CONFIG.policy),
+    )
     .option(
       '--margin <MiB>',
       'low-memory margin: MiB, "auto", or -N for N MiB under what is available at the start',
@@ -75,7 +101,10 @@ function addRunOptions(command: Command): Command {
         .choices(['stop', 'go-on'])
         .default('stop'),
     )
-    .option('--console <file>', "the guest's console goes to this file")
+    .option(
+      '--console <file>',
+      "the guest's console goes to this file; a Linux guest's otherwise to the terminal",
+    )
     .option('--json', 'print one JSON value');
 }
 
@@ -96,22 +125,40 @@ function readConfigFile(path: string): string {
   }
 }
 
-function runFlags(flags: Flags, record: string | undefined) {
+function givenConfig(flags: Flags): unknown {
   const given = flags['config'] as string | undefined;
-  const config =
-    given !== undefined
-      ? parseBalloonConfig(readConfig(given))
-      : parseBalloonConfig({
-          ramMiB: flags['memory'],
-          margin: flags['margin'],
-          seconds: flags['seconds'],
-          timeScale: flags['timeScale'],
-          device: flags['device'],
-          work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },
-        });
+  if (given !== undefined) return readConfig(given);
+  const linux = { commandLine: flags['append'], hasInitrd: flags['initrd'] !== undefined };
+  return {
+    ramMiB: flags['memory'],
+    margin: flags['margin'],
+    seconds: flags['seconds'],
+    timeScale: flags['timeScale'],
+    device: flags['device'],
+    work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },
+    linux: flags['kernel'] === undefined ? null : linux,
+    cpus: flags['cpus'],
+    policy: flags['policy'],
+  };
+}
+
+/** The images are the machine's matter, the rest is the configuration's. */
+function runFlags(flags: Flags, record: string | undefined): RunFlags {
+  const images = {
+    kernel: flags['kernel'] as string | undefined,
+    initrd: flags['initrd'] as string | undefined,
+  };
+  const config = parseBalloonConfig(givenConfig(flags));
+  if (config.linux === null && images.initrd !== undefined) {
+    throw new UsageError('--initrd goes with --kernel');
+  }
+  if (config.linux !== null && images.kernel === undefined) {
+    throw new UsageError('the configuration boots Linux: say which with --kernel');
+  }
   return {
     config,
     record,
+    images,
     onTraceError: flags['onTraceError'] as 'stop' | 'go-on',
     console: flags['console'] as string | undefined,
   };
@@ -121,6 +168,7 @@ const EXAMPLES = `
 Examples:
   halyard demo                                       see all of it in half a minute
   halyard run --margin -300 --seconds 30 --record run.mcap
+  halyard run --kernel vmlinuz --initrd initrd.gz --memory 1GiB --cpus 2
   halyard replay run.mcap                            without hardware, on any machine
   halyard inspect run.mcap --turn 12                 every call of one turn
 

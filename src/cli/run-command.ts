@@ -1,7 +1,8 @@
 import { createWriteStream, fstatSync, openSync, statSync, type WriteStream } from 'node:fs';
-import { describeVmEnd } from '../machine/vm-end.js';
+import { describeVmEnd, isOrderly } from '../machine/vm-end.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
 import { EXIT, explain, UsageError } from './failure.js';
+import type { GuestImages } from './hardware.js';
 import { type LiveEnd, runLive } from './live.js';
 import { mebibytes, type Output } from './output.js';
 import { type RunSummary, RunView } from './run-view.js';
@@ -12,6 +13,8 @@ export interface RunFlags {
   readonly onTraceError: 'stop' | 'go-on';
   /** A file for the guest's console. */
   readonly console: string | undefined;
+  /** What a Linux guest boots from. */
+  readonly images: GuestImages;
 }
 
 export interface RunResult extends RunSummary {
@@ -44,6 +47,7 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     onTraceError: flags.onTraceError,
     observer: view,
     console: stream,
+    images: flags.images,
     warn: (text) => output.warn(text),
   });
   stream?.end();
@@ -87,9 +91,7 @@ function consoleFile(path: string, output: Output): WriteStream {
 
 function exitCodeOf(summary: RunSummary, end: LiveEnd): number {
   if (end.traceError !== undefined) return explain(end.traceError).exitCode;
-  const { end: vmEnd } = summary;
-  if (vmEnd === undefined || vmEnd.kind === 'stopped') return EXIT.ok;
-  return vmEnd.kind === 'guest-exit' && vmEnd.code === 0 ? EXIT.ok : EXIT.failed;
+  return summary.end === undefined || isOrderly(summary.end) ? EXIT.ok : EXIT.failed;
 }
 
 export async function runCommand(flags: RunFlags, output: Output): Promise<number> {

@@ -1,31 +1,14 @@
 import { GuestMemory, type RamPart } from '../devices/virtio/guest-memory.js';
-import type { Console } from '../hal/console.js';
-import type { Architecture, HalOf } from '../hal/contract/define.js';
-import type { Bytes, GuestAddress } from '../hal/contract/units.js';
-import type { EventFd } from '../hal/event-fd.js';
-import type { Kvm } from '../hal/kvm.js';
-import type { Mmap } from '../hal/mmap.js';
+import type { Architecture } from '../hal/contract/define.js';
+import type { Bytes } from '../hal/contract/units.js';
 import type { EventSource } from '../reactor/reactor.js';
-import { Bus, type BusDevice } from './bus.js';
-import {
-  CONSOLE_BYTE_PORT,
-  CONSOLE_LINE_PORT,
-  type ConsoleLimits,
-  ConsolePort,
-} from './console-port.js';
-import { createRam, ramRanges } from './layout.js';
+import { Bus } from './bus.js';
+import type { Board, GuestBoot, MachineHal } from './guest-boot.js';
+import { createRam } from './layout.js';
 import { attachToSlot, type MmioAttachment, type MmioWiring } from './mmio-slots.js';
-import { type GuestBoot, platformOf } from './platform.js';
+import { type Platform, platformOf } from './platform.js';
 import { Vcpus } from './vcpus.js';
 import type { VmEnd } from './vm-end.js';
-
-/** The hardware that a machine is made of. */
-export interface MachineHal {
-  readonly kvm: HalOf<typeof Kvm>;
-  readonly mmap: HalOf<typeof Mmap>;
-  readonly eventFd: HalOf<typeof EventFd>;
-  readonly console: HalOf<typeof Console>;
-}
 
 export interface MachineOptions {
   readonly hal: MachineHal;
@@ -34,16 +17,17 @@ export interface MachineOptions {
   readonly architecture: Architecture;
   /** A multiple of 4096, 2 MiB or more. */
   readonly ramBytes: Bytes;
+  /** How many vCPUs. Default 1. */
+  readonly cpus?: number;
   readonly boot: GuestBoot;
   /** Each line of the guest's console, without its newline. */
   readonly onLine?: (line: string) => void;
-  readonly consoleLimits?: ConsoleLimits;
   /** Called once, when no vCPU runs any more. */
   readonly onEnd: (end: VmEnd) => void;
 }
 
 /**
- * A virtual machine with one vCPU: RAM, interrupt controllers, a console and the devices that are attached to it. It is
+ * A virtual machine: vCPUs, RAM, interrupt controllers, what its guest expects on the board, and the devices that are attached to it. It is
  * assembled in its constructor, inside a turn, and does nothing before `run`.
  */
 export class Machine {
@@ -51,7 +35,8 @@ export class Machine {
   /** Where RAM is, for the guest and in its region. */
   readonly ram: readonly RamPart[];
   readonly memory: GuestMemory;
-  readonly console: ConsolePort;
+  readonly #platform: Platform;
+  readonly #board: Board;
   readonly #hal: MachineHal;
   readonly #vm: number;
   readonly #vcpus: Vcpus;
@@ -67,7 +52,9 @@ export class Machine {
     const { hal, events } = options;
     const { kvm, mmap } = hal;
     const platform = platformOf(options.architecture);
-    const ranges = ramRanges(options.ramBytes);
+    this.#platform = platform;
+    const ranges = platform.layout.ramRanges(options.ramBytes);
+    const cpus = checkedCpus(options.cpus ?? 1);
     this.#hal = hal;
     try {
       const vm = kvm.createVm();
@@ -80,18 +67,14 @@ export class Machine {
       }
       this.memory = new GuestMemory(mmap, this.ram);
       this.#setMemory();
-      const vcpu = kvm.createVcpu({ vm, id: 0 });
-      platform.prepareVcpu({ kvm, mmap, memory: this.memory, vcpu, boot: options.boot });
-      this.console = new ConsolePort({
-        console: hal.console,
-        memory: this.memory,
-        events,
-        onLine: options.onLine,
-        limits: options.consoleLimits,
-      });
-      this.#addPorts(options.boot.exitPort);
-      const { bus } = this;
-      this.#vcpus = new Vcpus({ kvm, events, bus, vm, vcpus: [vcpu], onEnd: options.onEnd });
+      const vcpus = createVcpus(kvm, vm, cpus);
+      const { boot, onLine, onEnd } = options;
+      const { memory, bus } = this;
+      platform.prepareVcpus({ kvm, mmap, memory, vm, vcpus, boot });
+      const own = (close: () => void): void => this.#own(close);
+      const finish = (end: VmEnd): void => this.#vcpus.finish(end);
+      this.#board = boot.attach({ hal, events, vm, bus, memory, onLine, own, finish });
+      this.#vcpus = new Vcpus({ kvm, events, bus, vm, vcpus, onEnd });
     } catch (error) {
       this.#release();
       throw error;
@@ -111,7 +94,8 @@ export class Machine {
   attachMmio(attachment: MmioAttachment): MmioWiring {
     const { kvm, eventFd } = this.#hal;
     const own = (close: () => void): void => this.#own(close);
-    return attachToSlot({ kvm, eventFd, vm: this.#vm, bus: this.bus, own }, attachment);
+    const { virtioSlot } = this.#platform.layout;
+    return attachToSlot({ virtioSlot, kvm, eventFd, vm: this.#vm, bus: this.bus, own }, attachment);
   }
 
   /** @throws Error if it ran before: a machine runs once. */
@@ -131,7 +115,7 @@ export class Machine {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.console.flush();
+    this.#board.close();
     this.#vcpus.dispose();
     this.#release();
   }
@@ -157,16 +141,20 @@ export class Machine {
       });
     });
   }
+}
 
-  #addPorts(exitPort: GuestAddress | undefined): void {
-    const { bytePort, linePort } = this.console;
-    this.bus.add({ space: 'pio', address: CONSOLE_BYTE_PORT, size: 1, device: bytePort });
-    this.bus.add({ space: 'pio', address: CONSOLE_LINE_PORT, size: 4, device: linePort });
-    if (exitPort === undefined) return;
-    const device: BusDevice = {
-      read: (_offset, size) => new Uint8Array(size).fill(0xff),
-      write: (_offset, data) => this.#vcpus.finish({ kind: 'guest-exit', code: data[0] ?? 0 }),
-    };
-    this.bus.add({ space: 'pio', address: exitPort, size: 1, device });
-  }
+/** Linux guests are tested with up to 4; 64 is where one APIC id and one bit of a mask still do for each. */
+const MAX_CPUS = 64;
+
+function checkedCpus(cpus: number): number {
+  if (Number.isInteger(cpus) && cpus >= 1 && cpus <= MAX_CPUS) return cpus;
+  throw new RangeError(`a machine has 1 to ${MAX_CPUS} vCPUs, not ${cpus}`);
+}
+
+function createVcpus(kvm: MachineHal['kvm'], vm: number, cpus: number): [number, ...number[]] {
+  const first = kvm.createVcpu({ vm, id: 0 });
+  const others = Array.from({ length: cpus - 1 }, (_, index) =>
+    kvm.createVcpu({ vm, id: index + 1 }),
+  );
+  return [first, ...others];
 }

@@ -1,6 +1,9 @@
 import { BYTES_PER_MIB, type Bytes, type GuestAddress } from '../hal/contract/units.js';
-import type { BootContext, GuestBoot } from './platform.js';
-import { BOOT_PARAMETERS, BOOT_STACK, type EntryPoint } from './x86-64-boot.js';
+import type { BusDevice } from './bus.js';
+import { CONSOLE_BYTE_PORT, CONSOLE_LINE_PORT, ConsolePort } from './console-port.js';
+import type { Board, BoardContext, BootContext, GuestBoot } from './guest-boot.js';
+import type { EntryPoint } from './platform.js';
+import { BOOT_PARAMETERS } from './x86-64-boot.js';
 
 /** The interface of native/guest/guest_abi.h. */
 export const MICRO_GUEST_IMAGE: GuestAddress = 0x100000;
@@ -90,15 +93,30 @@ export function microGuestParameters(
 /** Boots the micro guest from its flat image. The image never passes through here: it is loaded natively. */
 export function microGuest(imagePath: string, options: MicroGuestOptions): GuestBoot {
   return {
-    exitPort: MICRO_GUEST_EXIT_PORT,
+    attach: attachPorts,
     load: (context) => loadMicroGuest(imagePath, options, context),
   };
+}
+
+/** Its console, and the port whose write ends it. */
+function attachPorts(context: BoardContext): Board {
+  const { hal, memory, events, onLine, bus, finish } = context;
+  const console = new ConsolePort({ console: hal.console, memory, events, onLine });
+  const exit: BusDevice = {
+    read: (_offset, size) => new Uint8Array(size).fill(0xff),
+    write: (_offset, data) => finish({ kind: 'guest-exit', code: data[0] ?? 0 }),
+  };
+  const { bytePort, linePort } = console;
+  bus.add({ space: 'pio', address: CONSOLE_BYTE_PORT, size: 1, device: bytePort });
+  bus.add({ space: 'pio', address: CONSOLE_LINE_PORT, size: 4, device: linePort });
+  bus.add({ space: 'pio', address: MICRO_GUEST_EXIT_PORT, size: 1, device: exit });
+  return { close: () => console.flush() };
 }
 
 function loadMicroGuest(
   path: string,
   options: MicroGuestOptions,
-  { mmap, memory, tscKhz }: BootContext,
+  { mmap, memory, tscKhz = 0 }: BootContext,
 ): EntryPoint {
   const low = memory.parts[0];
   if (low === undefined || low.address !== 0 || low.size < MICRO_GUEST_IMAGE + BYTES_PER_MIB) {
@@ -113,7 +131,7 @@ function loadMicroGuest(
   }
   const parameters = microGuestParameters(options, { ramBytes: memory.size, tscKhz });
   memory.write(BOOT_PARAMETERS, parameters);
-  return { rip: MICRO_GUEST_IMAGE, rsi: BOOT_PARAMETERS, rsp: BOOT_STACK };
+  return { instruction: MICRO_GUEST_IMAGE, argument: BOOT_PARAMETERS };
 }
 
 function flagBits(flags: readonly MicroGuestFlag[]): number {

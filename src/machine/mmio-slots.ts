@@ -4,7 +4,7 @@ import type { GuestAddress } from '../hal/contract/units.js';
 import type { EventFd } from '../hal/event-fd.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Bus, BusDevice } from './bus.js';
-import { VIRTIO_MMIO_SLOT_BYTES, virtioSlot } from './layout.js';
+import { type MmioSlot, VIRTIO_MMIO_SLOT_BYTES } from './layout.js';
 
 /** A device behind registers, such as a virtio-mmio transport. */
 export type MmioDevice = BusDevice;
@@ -31,6 +31,8 @@ export interface MmioAttachment {
 }
 
 export interface SlotContext {
+  /** Where the slots are. @throws RangeError */
+  readonly virtioSlot: (slot: number) => MmioSlot;
   readonly kvm: HalOf<typeof Kvm>;
   readonly eventFd: HalOf<typeof EventFd>;
   readonly vm: number;
@@ -48,7 +50,7 @@ export interface SlotContext {
 export function attachToSlot(context: SlotContext, attachment: MmioAttachment): MmioWiring {
   const { kvm, vm, bus } = context;
   const { slot, notify, device } = attachment;
-  const place = virtioSlot(slot);
+  const place = context.virtioSlot(slot);
   const { address } = place;
   const gsi = attachment.gsi ?? place.gsi;
   const kicks = notify.map(({ queue }) => ({

@@ -1,54 +1,45 @@
 import type { GuestMemory } from '../devices/virtio/guest-memory.js';
 import type { Architecture, HalOf } from '../hal/contract/define.js';
 import { UnsupportedError } from '../hal/contract/errors.js';
-import type { GuestAddress } from '../hal/contract/units.js';
+import type { Bytes, GuestAddress } from '../hal/contract/units.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Mmap } from '../hal/mmap.js';
-import {
-  BOOT_GDT,
-  BOOT_PAGE_TABLES,
-  bootDescriptorTables,
-  bootMsrs,
-  type EntryPoint,
-  entryRegisters,
-  identityPageTables,
-  longModeRegisters,
-} from './x86-64-boot.js';
-import { vcpuCpuid } from './x86-64-cpuid.js';
+import type { GuestBoot } from './guest-boot.js';
+import type { MmioSlot, RamRange } from './layout.js';
+import { X86_64 } from './x86-64-platform.js';
 
-/** Three pages that KVM needs on Intel, out of the way of RAM and devices. */
-const TSS_ADDRESS: GuestAddress = 0xfffbd000;
-const KVM_CAP_TSC_DEADLINE_TIMER = 72;
-
-/** What a guest finds in memory before its first instruction. */
-export interface BootContext {
-  readonly mmap: HalOf<typeof Mmap>;
-  readonly memory: GuestMemory;
-  /** Frequency of the guest's time stamp counter. */
-  readonly tscKhz: number;
+/** Where an architecture has RAM and devices. */
+export interface MachineLayout {
+  /** @throws RangeError if RAM of this size cannot be laid out. */
+  ramRanges(size: Bytes): readonly RamRange[];
+  /** @throws RangeError if there is no such slot. */
+  virtioSlot(slot: number): MmioSlot;
 }
 
-/** One way to boot: puts image and parameters into memory and says where to start. */
-export interface GuestBoot {
-  /** A port of one byte whose write ends the guest, with the byte as its exit code. */
-  readonly exitPort?: GuestAddress;
-  load(context: BootContext): EntryPoint;
+/** Where the first vCPU starts. The rest of its state is the architecture's boot protocol. */
+export interface EntryPoint {
+  readonly instruction: GuestAddress;
+  /** What a kernel finds in its first argument register: boot parameters, or a device tree. */
+  readonly argument: GuestAddress;
 }
 
 export interface VcpuSetup {
   readonly kvm: HalOf<typeof Kvm>;
   readonly mmap: HalOf<typeof Mmap>;
   readonly memory: GuestMemory;
-  readonly vcpu: number;
+  readonly vm: number;
+  /** The first one boots, and starts the others. */
+  readonly vcpus: readonly [number, ...number[]];
   readonly boot: GuestBoot;
 }
 
 /** What differs between architectures when a machine is assembled. */
 export interface Platform {
-  /** Interrupt controllers and the like: before the first vCPU. */
+  readonly layout: MachineLayout;
+  /** What must be there before the first vCPU. */
   prepareVm(kvm: HalOf<typeof Kvm>, vm: number): void;
-  /** Loads the guest and points the one vCPU at it. */
-  prepareVcpu(setup: VcpuSetup): void;
+  /** Sets the vCPUs up, loads the guest and points the first vCPU at it. */
+  prepareVcpus(setup: VcpuSetup): void;
 }
 
 /** @throws UnsupportedError for an architecture whose guests cannot be booted yet. */
@@ -59,23 +50,3 @@ export function platformOf(architecture: Architecture): Platform {
     'Use an x86_64 guest',
   );
 }
-
-const X86_64: Platform = {
-  prepareVm: (kvm, vm) => {
-    kvm.setTssAddress({ vm, address: TSS_ADDRESS });
-    kvm.createIrqchip({ vm });
-    kvm.createPit({ vm });
-  },
-  prepareVcpu: ({ kvm, mmap, memory, vcpu, boot }) => {
-    const hasTscDeadline = kvm.checkExtension({ capability: KVM_CAP_TSC_DEADLINE_TIMER }) !== 0;
-    const entries = vcpuCpuid(kvm.supportedCpuid(), { apicId: 0, vcpus: 1, hasTscDeadline });
-    kvm.setCpuid({ vcpu, entries });
-    const entry = boot.load({ mmap, memory, tscKhz: kvm.tscKhz({ vcpu }) });
-    memory.write(BOOT_GDT, bootDescriptorTables());
-    memory.write(BOOT_PAGE_TABLES, identityPageTables());
-    kvm.setMsrs({ vcpu, msrs: bootMsrs() });
-    const current = kvm.getSystemRegisters({ vcpu });
-    kvm.setSystemRegisters({ vcpu, registers: longModeRegisters(current) });
-    kvm.setRegisters({ vcpu, registers: entryRegisters(entry) });
-  },
-};

@@ -2,6 +2,12 @@
 export type VmEnd =
   /** The guest ended itself by writing this code to its exit port. */
   | { readonly kind: 'guest-exit'; readonly code: number }
+  /** The guest turned the machine off. */
+  | { readonly kind: 'power-off' }
+  /** The guest asked for a restart, which ends the machine here. */
+  | { readonly kind: 'reset' }
+  /** The guest's kernel gave up; its own words. */
+  | { readonly kind: 'panic'; readonly message: string }
   /** A triple fault, or the like. */
   | { readonly kind: 'shutdown' }
   /** KVM_SYSTEM_EVENT_*: 1 shutdown, 2 reset, 3 crash. */
@@ -22,6 +28,12 @@ export function describeVmEnd(end: VmEnd): string {
   switch (end.kind) {
     case 'guest-exit':
       return `the guest ended with code ${end.code}`;
+    case 'power-off':
+      return 'the guest powered off';
+    case 'reset':
+      return 'the guest asked for a restart';
+    case 'panic':
+      return `the guest's kernel panicked: ${end.message}`;
     case 'shutdown':
       return 'the guest shut down (or took a triple fault)';
     case 'system-event':
@@ -37,4 +49,10 @@ export function describeVmEnd(end: VmEnd): string {
     case 'unknown-exit':
       return `the guest left KVM for a reason not known here (exit ${end.exitReason})`;
   }
+}
+
+/** Whether the guest came to an end of its own will, and a good one. */
+export function isOrderly(end: VmEnd): boolean {
+  if (end.kind === 'guest-exit') return end.code === 0;
+  return end.kind === 'stopped' || end.kind === 'power-off' || end.kind === 'reset';
 }

@@ -1,6 +1,7 @@
 import type { ValueOf } from '../hal/contract/codec.js';
 import type { GuestAddress } from '../hal/contract/units.js';
 import type { generalRegisters, msr, segment, systemRegisters } from '../hal/kvm.js';
+import type { EntryPoint } from './platform.js';
 
 export type GeneralRegisters = ValueOf<typeof generalRegisters>;
 export type SystemRegisters = ValueOf<typeof systemRegisters>;
@@ -11,7 +12,7 @@ export type Msr = ValueOf<typeof msr>;
 export const BOOT_GDT: GuestAddress = 0x500;
 export const BOOT_IDT: GuestAddress = 0x520;
 export const BOOT_PARAMETERS: GuestAddress = 0x7000;
-export const BOOT_STACK: GuestAddress = 0x8ff0;
+const BOOT_STACK: GuestAddress = 0x8ff0;
 /** PML4, PDPT and four page directories, a page each, one behind the other. */
 export const BOOT_PAGE_TABLES: GuestAddress = 0x9000;
 
@@ -35,14 +36,6 @@ const CODE_64 = 0xa09b;
 const DATA = 0xc093;
 const BUSY_TSS = 0x808b;
 const SEGMENT_LIMIT = 0xfffff;
-
-/** What the first vCPU starts with. */
-export interface EntryPoint {
-  readonly rip: GuestAddress;
-  /** Where the boot parameters are. */
-  readonly rsi: GuestAddress;
-  readonly rsp: GuestAddress;
-}
 
 /** The low 4 GiB mapped to themselves with 2 MiB pages; to be written at `BOOT_PAGE_TABLES`. */
 export function identityPageTables(): Uint8Array {
@@ -126,10 +119,10 @@ export function entryRegisters(entry: EntryPoint): GeneralRegisters {
     rbx: 0n,
     rcx: 0n,
     rdx: 0n,
-    rsi: BigInt(entry.rsi),
+    rsi: BigInt(entry.argument),
     rdi: 0n,
-    rsp: BigInt(entry.rsp),
-    rbp: BigInt(entry.rsp),
+    rsp: BigInt(BOOT_STACK),
+    rbp: BigInt(BOOT_STACK),
     r8: 0n,
     r9: 0n,
     r10: 0n,
@@ -138,7 +131,7 @@ export function entryRegisters(entry: EntryPoint): GeneralRegisters {
     r13: 0n,
     r14: 0n,
     r15: 0n,
-    rip: BigInt(entry.rip),
+    rip: BigInt(entry.instruction),
     rflags: RFLAGS_RESERVED,
   };
 }

@@ -21,6 +21,15 @@ export interface MicroGuestWork {
   readonly idleExitUs: number;
 }
 
+/** A Linux guest. Its images are files of the host's; a trace has their lengths and hashes. */
+export interface LinuxConfig {
+  readonly commandLine: string;
+  readonly hasInitrd: boolean;
+}
+
+/** Who steers the balloon: the policy of 2018, or nobody. */
+export type PolicyChoice = 'step' | 'off';
+
 /** Where the balloon's queues are served. */
 export type DevicePlacement = 'in-process' | 'process';
 
@@ -36,7 +45,12 @@ export interface BalloonVmConfig {
   /** How long the run lasts; 0 means until the guest ends or someone interrupts. */
   readonly seconds: number;
   readonly device: DevicePlacement;
+  /** What the micro guest does, if it is what boots. */
   readonly work: MicroGuestWork;
+  /** The guest that boots instead of the micro guest. */
+  readonly linux: LinuxConfig | null;
+  readonly cpus: number;
+  readonly policy: PolicyChoice;
   /** A control message sent by hand after the start: the balloon's target. Null leaves it to the policy. */
   readonly burstMiB: MiB | null;
 }
@@ -59,11 +73,18 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
     hostileMode: 0,
     idleExitUs: 0,
   },
+  linux: null,
+  cpus: 1,
+  policy: 'step',
   burstMiB: null,
 };
 
+/** Ends on a panic, restarts without waiting, and has its console on the serial port. */
+export const DEFAULT_COMMAND_LINE = 'console=ttyS0 reboot=k panic=-1';
+
 const MIN_RAM_MIB = 16;
 const MAX_RAM_MIB = 1_048_576;
+const MAX_CPUS = 64;
 /** The guest's own structures and its image need a little. */
 const GUEST_RESERVE_MIB = 8;
 
@@ -91,8 +112,22 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
     throw new ConfigError(`seconds must be 0 or more, got ${String(config.seconds)}`);
   }
   if (config.burstMiB !== null) whole('burstMiB', config.burstMiB, 0, config.ramMiB);
-  checkWork(config);
-  return config;
+  whole('cpus', config.cpus, 1, config.linux === null ? 1 : MAX_CPUS);
+  choice('policy', config.policy, ['step', 'off']);
+  if (config.linux === null) checkWork(config);
+  return { ...config, linux: checkedLinux(config.linux) };
+}
+
+function checkedLinux(given: unknown): LinuxConfig | null {
+  if (given === null) return null;
+  const linux = object(given, 'linux');
+  known(linux, ['commandLine', 'hasInitrd'], 'linux');
+  const { commandLine = DEFAULT_COMMAND_LINE, hasInitrd = false } = linux;
+  if (typeof commandLine !== 'string' || commandLine.includes('\0')) {
+    throw new ConfigError('linux.commandLine must be text without NUL characters');
+  }
+  flag('linux.hasInitrd', hasInitrd);
+  return { commandLine, hasInitrd: hasInitrd === true };
 }
 
 function checkWork({ work, ramMiB }: BalloonVmConfig): void {

@@ -18,7 +18,9 @@ import { Mmap } from '../hal/mmap.js';
 import { Process } from '../hal/process.js';
 import { Seccomp } from '../hal/seccomp.js';
 import type { BusDevice } from '../machine/bus.js';
+import type { GuestBoot } from '../machine/guest-boot.js';
 import { virtioSlot } from '../machine/layout.js';
+import { linuxBoot } from '../machine/linux-boot.js';
 import { Machine } from '../machine/machine.js';
 import { type MicroGuestFlag, microGuest } from '../machine/micro-guest.js';
 import type { MmioWiring } from '../machine/mmio-slots.js';
@@ -33,6 +35,9 @@ import { DeviceProcess } from './device-process.js';
 
 /** The micro guest's image, by the name that the native side knows it by. */
 export const MICRO_GUEST_IMAGE = 'halyard:micro-guest';
+/** The images of a Linux guest, likewise. */
+export const KERNEL_IMAGE = 'halyard:kernel';
+export const INITRD_IMAGE = 'halyard:initrd';
 
 /** Injection token of the configuration. */
 export const BALLOON_VM_CONFIG = Symbol('BalloonVmConfig');
@@ -55,6 +60,36 @@ const DEVICE_CONFIG = { offset: CONFIG_NUM_PAGES, size: 4 };
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
 const SHUFFLE_SEED = 20180724;
+
+function bootOf(config: BalloonVmConfig): GuestBoot {
+  const { linux } = config;
+  if (linux === null) return microGuestBoot(config);
+  return linuxBoot(config.guestArchitecture, {
+    kernel: KERNEL_IMAGE,
+    initrd: linux.hasInitrd ? INITRD_IMAGE : null,
+    commandLine: linux.commandLine,
+    virtioSlots: [BALLOON_SLOT],
+  });
+}
+
+function microGuestBoot({ work }: BalloonVmConfig): GuestBoot {
+  const flags: MicroGuestFlag[] = ['statistics', 'lineConsole'];
+  if (work.shuffle) flags.push('shuffle');
+  if (work.retouch) flags.push('retouch');
+  return microGuest(MICRO_GUEST_IMAGE, {
+    device: virtioSlot(BALLOON_SLOT),
+    flags,
+    touchBytes: work.touchBytes,
+    touchChunkBytes: work.touchChunkBytes,
+    touchIntervalUs: work.touchIntervalUs,
+    touchRounds: work.touchRounds,
+    roundPauseUs: work.roundPauseUs,
+    hostileMode: work.hostileMode,
+    idleExitUs: work.idleExitUs,
+    shuffleSeed: SHUFFLE_SEED,
+    waitTimeoutUs: work.hostileMode === 0 ? GUEST_WAIT_US : 0,
+  });
+}
 
 /** One VM, its balloon and the policy that steers it: the composition of crosvm's change 448516e3f9. */
 @injectable()
@@ -93,28 +128,13 @@ export class BalloonVm implements ProgramRoot {
 
   #buildMachine(): Machine {
     const { config, kvm, mmap, eventFd, console, reactor } = this;
-    const { work } = config;
-    const flags: MicroGuestFlag[] = ['statistics', 'lineConsole'];
-    if (work.shuffle) flags.push('shuffle');
-    if (work.retouch) flags.push('retouch');
     return new Machine({
       hal: { kvm, mmap, eventFd, console },
       events: reactor,
       architecture: config.guestArchitecture,
       ramBytes: ramBytes(config),
-      boot: microGuest(MICRO_GUEST_IMAGE, {
-        device: virtioSlot(BALLOON_SLOT),
-        flags,
-        touchBytes: work.touchBytes,
-        touchChunkBytes: work.touchChunkBytes,
-        touchIntervalUs: work.touchIntervalUs,
-        touchRounds: work.touchRounds,
-        roundPauseUs: work.roundPauseUs,
-        hostileMode: work.hostileMode,
-        idleExitUs: work.idleExitUs,
-        shuffleSeed: SHUFFLE_SEED,
-        waitTimeoutUs: work.hostileMode === 0 ? GUEST_WAIT_US : 0,
-      }),
+      cpus: config.cpus,
+      boot: bootOf(config),
       onLine: (line) => this.observer.guestLine?.(line),
       onEnd: (end) => this.#finish(end),
     });
@@ -220,6 +240,7 @@ export class BalloonVm implements ProgramRoot {
     const { config } = this;
     const { timeScale, margin } = config;
     this.#sendBurst();
+    if (config.policy === 'off') return;
     this.policy.start(
       this.reactor,
       {

@@ -38,6 +38,15 @@ test('the build leaves a code cache that V8 takes', (t) => {
   t.false(loadBundledCommand(BUNDLE).script.cachedDataRejected);
 });
 
+test('no Node takes the code cache of another architecture, by which V8 would crash', (t) => {
+  const { version, platform } = process;
+  const paths = (['x64', 'arm64'] as const).map((arch) =>
+    codeCachePath(BUNDLE, { version, platform, arch }),
+  );
+  t.not(paths[0], paths[1]);
+  t.true(paths.includes(codeCachePath(BUNDLE)));
+});
+
 test('without a code cache, or with a damaged one, the command does the same', (t) => {
   const cache = readFileSync(codeCachePath(BUNDLE));
   for (const given of [undefined, new Uint8Array(0), cache.subarray(0, 1000)]) {

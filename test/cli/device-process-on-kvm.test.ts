@@ -47,6 +47,7 @@ async function run(path: string, onActual: (pages: number) => void) {
     record: path,
     onTraceError: 'stop',
     console: undefined,
+    images: {},
     warn: (text) => notices.push(text),
     observer: {
       guestLine: (line) => {

@@ -37,6 +37,7 @@ const LAYERS: readonly Layer[] = [
     may: ['src/hal/', 'src/devices/', 'src/reactor/'],
     packages: INJECTION,
   },
+  { folder: 'src/guest-image/', may: ['src/hal/contract/'] },
   { folder: 'src/programs/', may: ['src/'], packages: INJECTION },
   { folder: 'src/fixture/', may: ['src/'], except: ['src/cli/', 'src/bin/'] },
   { folder: 'src/cli/', may: ['src/'] },

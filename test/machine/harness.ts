@@ -84,7 +84,7 @@ function fakeKvm(log: CallRecord[]): HalOf<typeof Kvm> {
 }
 
 /** The contracts of a machine over simulated memory and a fake hypervisor, with a real reactor: its rules hold. */
-export function makeHal() {
+export function makeHal(files: Readonly<Record<string, Uint8Array>> = {}) {
   const scope = new TurnScope();
   const ledger = new AnswerLedger([Kvm, Mmap, EventFd, Console]);
   const time = { now: 0 };
@@ -106,7 +106,8 @@ export function makeHal() {
       handles,
       files: {
         readFileSync: (path) => {
-          if (path === IMAGE_PATH) return IMAGE;
+          const content = path === IMAGE_PATH ? IMAGE : files[path];
+          if (content !== undefined) return content;
           throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
         },
       },
@@ -115,6 +116,7 @@ export function makeHal() {
   const eventFd = derive(EventFd, simulatedEventFd({ handles }).create(reactor.emitter(EventFd)));
   const console = derive(Console, {
     write: ({ data }: { data: Uint8Array }) => shown.push(new TextDecoder().decode(data)),
+    listen: () => {},
   });
   const emit = reactor.emitter(Kvm);
   const ends: RunEnd[] = [];

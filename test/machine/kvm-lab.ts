@@ -79,6 +79,7 @@ export function runGuest(options: GuestRun): Promise<GuestResult> {
     write: ({ data }) => {
       shown += new TextDecoder().decode(data);
     },
+    listen: () => {},
   }));
   const implementations = [...nativeImplementations(), console];
   const scope = new TurnScope();

@@ -94,9 +94,8 @@ test('system registers: long mode, segments as their descriptors say, the rest k
 
 test('general registers: entry, parameters, stack; interrupts off, the rest zero', (t) => {
   const { rip, rsi, rsp, rbp, rflags, ...rest } = entryRegisters({
-    rip: 0x100000,
-    rsi: 0x7000,
-    rsp: 0x8ff0,
+    instruction: 0x100000,
+    argument: 0x7000,
   });
   t.deepEqual([rip, rsi, rsp, rbp, rflags], [0x100000n, 0x7000n, 0x8ff0n, 0x8ff0n, 2n]);
   t.is(Object.keys(rest).length, 13);

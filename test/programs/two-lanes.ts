@@ -334,7 +334,7 @@ export class TwoLanes {
         arm: () => {},
         disarm: () => {},
       })),
-      implement(Console, () => ({ write: () => {} })),
+      implement(Console, () => ({ write: () => {}, listen: () => {} })),
       ...[Seccomp, Entropy, HostFiles].map((contract) => absent(contract as HalContract)),
     ] as AnyImplementation[];
   }

@@ -1,6 +1,7 @@
 import type { HalOf } from '../../hal/contract/define.js';
 import { BALLOON_PAGE_BYTES, type Bytes, type Nanoseconds } from '../../hal/contract/units.js';
 import type { Mmap } from '../../hal/mmap.js';
+import { SnapshotError } from '../snapshot-error.js';
 import type {
   Activation,
   ActivationRefusal,
@@ -24,7 +25,7 @@ import {
 import { type BalloonFeatureOptions, offeredFeatures, queueCount } from './features.js';
 import { type BalloonMetrics, newBalloonMetrics } from './metrics.js';
 import { PageQueues } from './page-queues.js';
-import { type BalloonSnapshot, SnapshotError } from './snapshot.js';
+import type { BalloonSnapshot } from './snapshot.js';
 import { StatsQueue } from './stats-queue.js';
 import type { StatsListener } from './stats-requests.js';
 

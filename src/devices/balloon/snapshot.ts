@@ -13,17 +13,3 @@ export interface BalloonSnapshot {
   readonly queues: readonly (QueueSnapshot & { readonly index: number })[];
   readonly stats: StatsSnapshot;
 }
-
-/** FEATURES_DIFFER: the snapshot is of a balloon with other options. CORRUPT: no balloon can have been in this state. */
-export type SnapshotErrorCode = 'FEATURES_DIFFER' | 'CORRUPT';
-
-/** A snapshot that cannot be restored. The device is as it was before. */
-export class SnapshotError extends Error {
-  override readonly name = 'SnapshotError';
-  readonly code: SnapshotErrorCode;
-
-  constructor(code: SnapshotErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}

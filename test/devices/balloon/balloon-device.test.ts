@@ -1,5 +1,5 @@
 import test from 'ava';
-import { SnapshotError } from '../../../src/devices/balloon/snapshot.js';
+import { SnapshotError } from '../../../src/devices/snapshot-error.js';
 import { featureSet } from '../../../src/devices/virtio/features.js';
 import {
   boot,

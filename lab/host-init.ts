@@ -1,0 +1,65 @@
+/** Numbers of the ports between the lab and the host. */
+export const PORTS = { control: 1, stdout: 2, stderr: 3 } as const;
+
+/** Messages on the control port, a line each: what happened, and the host's seconds since its start. */
+export type HostMessage =
+  | { readonly kind: 'up'; readonly uptimeSeconds: number }
+  | { readonly kind: 'exit'; readonly uptimeSeconds: number; readonly exitCode: number };
+
+/** Reads one line of the control port; undefined for one that is none of ours. */
+export function parseHostMessage(line: string): HostMessage | undefined {
+  const up = /^up (\d+\.\d+)$/.exec(line);
+  if (up !== null) return { kind: 'up', uptimeSeconds: Number(up[1]) };
+  const exit = /^exit (\d+\.\d+) (\d+)$/.exec(line);
+  if (exit === null) return undefined;
+  return { kind: 'exit', uptimeSeconds: Number(exit[1]), exitCode: Number(exit[2]) };
+}
+
+/**
+ * What runs in the emulated host as its first process. Disk a is the base (Node, libraries, the Linux guest), disk b the
+ * project, disk c takes what comes back. The command lies in /command, in an archive of its own behind this one.
+ */
+export const HOST_INIT = `#!/bin/busybox sh
+export PATH=/bin:/usr/bin:/project/node_modules/.bin HOME=/root TERM=dumb LANG=C.UTF-8
+/bin/busybox mount -t proc proc /proc
+/bin/busybox --install -s /bin
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm /run /root /out /project /base /var/tmp
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /run
+mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
+for module in /modules/*.ko; do insmod $module || echo "lab: $module is not loaded"; done
+ip link set lo up
+hostname lab
+mount -o ro,noatime /dev/vda /base
+mount -o ro,noatime /dev/vdb /project
+mount -o noatime /dev/vdc /out
+# What was written must come back even if this host hangs.
+echo 100 >/proc/sys/vm/dirty_writeback_centisecs
+echo 100 >/proc/sys/vm/dirty_expire_centisecs
+port=$(echo /dev/vport*p${PORTS.control})
+port=\${port%${PORTS.control}}
+exec 3>\${port}${PORTS.control}
+read -r up rest </proc/uptime
+echo "up $up" >&3
+# Pipes, because a port can be opened only once and a command may open its standard output again.
+mkfifo /run/stdout /run/stderr
+cat /run/stdout >\${port}${PORTS.stdout} &
+out=$!
+cat /run/stderr >\${port}${PORTS.stderr} &
+err=$!
+cd /project
+sh /command </dev/null >/run/stdout 2>/run/stderr 3>&-
+code=$?
+# Whatever the command left running may hold the pipes open for ever.
+( sleep 2; kill $out $err ) 2>/dev/null &
+wait $out $err
+cd /
+umount /out || sync
+read -r up rest </proc/uptime
+echo "exit $up $code" >&3
+poweroff -f
+`;

