@@ -28,6 +28,24 @@ export interface Program<Config> {
   readonly lanes: Readonly<Record<string, Lane<Config>>>;
   /** Checks a configuration read from outside. @throws ConfigError */
   readonly parseConfig: (json: unknown) => Config;
+  /** What a run of this configuration must show, checked live and on every replay; undefined if nothing. */
+  readonly check?: (config: Config) => ProgramCheck | undefined;
+}
+
+/** Looks on at one lane of a run and says at its end what it found. */
+export interface ProgramCheck {
+  readonly lane: string;
+  /** Bound in addition, so that it sees what it wants to. They must not touch the HAL. */
+  readonly modules: readonly ContainerModule[];
+  findings(): readonly Finding[];
+}
+
+/** One thing that a run must show. */
+export interface Finding {
+  readonly what: string;
+  readonly holds: boolean;
+  /** The figures behind it. */
+  readonly detail: string;
 }
 
 /** A configuration that the program does not accept. */

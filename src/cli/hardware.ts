@@ -8,6 +8,12 @@ import type { NativeOptions } from '../hal/native/index.js';
 import { packageRoot } from '../package-info.js';
 import { INITRD_IMAGE, KERNEL_IMAGE, MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
 
+/** The terminal of a guest's console. */
+export interface ConsoleStreams {
+  readonly output?: NodeJS.WritableStream | undefined;
+  readonly input?: NodeJS.ReadStream | undefined;
+}
+
 /** Where this machine has the images of a Linux guest. */
 export interface GuestImages {
   readonly kernel?: string | undefined;
@@ -21,13 +27,13 @@ export function microGuestPath(): string {
 /**
  * This machine's hardware, for the native and the recording profile. Nothing of it is loaded before this is called.
  *
- * @param consoleOutput where the guest's console goes; undefined drops it.
+ * @param console where the guest's console goes and comes from; undefined drops it, or never has anything.
  * @param images what a Linux guest boots from.
  * @param lanes how to start other lanes in processes of their own; undefined refuses to.
  * @throws UnsupportedError without the addon or the micro guest.
  */
 export async function hardware(
-  consoleOutput: NodeJS.WritableStream | undefined,
+  console: ConsoleStreams = {},
   images: GuestImages = {},
   lanes?: NativeOptions['lanes'],
 ): Promise<AnyImplementation[]> {
@@ -50,7 +56,10 @@ export async function hardware(
     ...native.nativeImplementations(lanes === undefined ? {} : { lanes }),
     hostFilesOver(),
     pressure(),
-    consoleOn({ output: consoleOutput ?? NOWHERE }),
+    consoleOn({
+      output: console.output ?? NOWHERE,
+      ...(console.input === undefined ? {} : { input: console.input }),
+    }),
     ...(lanes === undefined ? [processOf()] : []),
   ];
   return implementations.map((implementation) =>

@@ -10,7 +10,7 @@ import { findProgram } from './programs.js';
 async function laneMain(task: LaneTask): Promise<void> {
   const program = await findProgram(task.program, task.module);
   const config = program.parseConfig(task.program.config);
-  const implementations = await hardware(undefined);
+  const implementations = await hardware();
   let stop = () => {};
   const stream =
     task.turnsFd === undefined ? undefined : new LaneStreamWriter(task.turnsFd, () => stop());

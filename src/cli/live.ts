@@ -16,6 +16,8 @@ export interface LiveOptions {
   readonly onTraceError: 'stop' | 'go-on';
   readonly observer: BalloonVmObserver;
   readonly console: NodeJS.WritableStream | undefined;
+  /** What the user types for the guest. */
+  readonly input?: NodeJS.ReadStream | undefined;
   readonly images: GuestImages;
   readonly warn: (text: string) => void;
 }
@@ -42,7 +44,11 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   };
   const children = new ChildLanes(program);
   const lanes = config.device === 'process' ? children.starter(record !== undefined) : undefined;
-  const implementations = await hardware(options.console, options.images, lanes);
+  const implementations = await hardware(
+    { output: options.console, input: options.input },
+    options.images,
+    lanes,
+  );
   const extra = [
     new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer)),
   ];

@@ -76,6 +76,7 @@ function addRunOptions(command: Command): Command {
     .option('--initrd <file>', 'with this initial RAM disk')
     .option('--append <text>', "the kernel's command line", DEFAULT_COMMAND_LINE)
     .option('--cpus <n>', 'vCPUs of a Linux guest', wholeNumber, DEFAULT_CONFIG.cpus)
+    .option('--scenario <json|file>', 'what the run shall do by itself, step by step')
     .addOption(
       new Option('--policy <name>', 'who steers the balloon: the policy of 2018, or nobody')
         .choices(['step', 'off'])
@@ -108,26 +109,28 @@ function addRunOptions(command: Command): Command {
     .option('--json', 'print one JSON value');
 }
 
-function readConfig(text: string): unknown {
-  const json = text.trimStart().startsWith('{') ? text : readConfigFile(text);
+/** JSON as it stands there, or the name of a file that has it. @throws UsageError */
+function readJson(flag: string, text: string): unknown {
+  const json = text.trimStart().startsWith('{') ? text : readJsonFile(flag, text);
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw new UsageError(`--config is not JSON: ${(error as Error).message}`);
+    throw new UsageError(`${flag} is not JSON: ${(error as Error).message}`);
   }
 }
 
-function readConfigFile(path: string): string {
+function readJsonFile(flag: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageError(`--config ${path} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`${flag} ${path} cannot be read: ${(error as Error).message}`);
   }
 }
 
 function givenConfig(flags: Flags): unknown {
   const given = flags['config'] as string | undefined;
-  if (given !== undefined) return readConfig(given);
+  if (given !== undefined) return readJson('--config', given);
+  const scenario = flags['scenario'] as string | undefined;
   const linux = { commandLine: flags['append'], hasInitrd: flags['initrd'] !== undefined };
   return {
     ramMiB: flags['memory'],
@@ -139,6 +142,7 @@ function givenConfig(flags: Flags): unknown {
     linux: flags['kernel'] === undefined ? null : linux,
     cpus: flags['cpus'],
     policy: flags['policy'],
+    ...(scenario === undefined ? {} : { scenario: readJson('--scenario', scenario) }),
   };
 }
 

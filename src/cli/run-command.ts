@@ -31,26 +31,20 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 } as const;
 /** Runs the VM with a live view; on a terminal a chart, in a pipe lines. */
 export async function runAndShow(flags: RunFlags, output: Output): Promise<RunResult> {
   if (flags.record !== undefined) refuseOwnOutput(flags.record);
-  const mode = output.json ? 'silent' : process.stdout.isTTY ? 'chart' : 'lines';
-  const view = new RunView(
-    mode,
-    (text) => void process.stdout.write(text),
-    () => ({
-      columns: process.stdout.columns ?? DEFAULT_SIZE.columns,
-      rows: process.stdout.rows ?? DEFAULT_SIZE.rows,
-    }),
-  );
-  const stream = flags.console === undefined ? undefined : consoleFile(flags.console, output);
+  const showsConsole = flags.config.linux !== null && flags.console === undefined && !output.json;
+  const view = viewOf(flags, output, showsConsole);
+  const file = flags.console === undefined ? undefined : consoleFile(flags.console, output);
   const end = await runLive({
     config: flags.config,
     record: flags.record,
     onTraceError: flags.onTraceError,
     observer: view,
-    console: stream,
+    console: file ?? (showsConsole ? process.stdout : undefined),
+    input: showsConsole ? process.stdin : undefined,
     images: flags.images,
     warn: (text) => output.warn(text),
   });
-  stream?.end();
+  file?.end();
   if (end.failure !== undefined) throw end.failure;
   const summary = view.summary();
   return {
@@ -61,6 +55,21 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     traceError: end.traceError?.message,
     exitCode: exitCodeOf(summary, end),
   };
+}
+
+/** A Linux guest's console is a terminal of its own: what else there is to say goes beside it, in lines. */
+function viewOf({ config }: RunFlags, output: Output, showsConsole: boolean): RunView {
+  const stream = showsConsole ? process.stderr : process.stdout;
+  const isChart = process.stdout.isTTY && !showsConsole;
+  return new RunView(
+    output.json ? 'silent' : isChart ? 'chart' : 'lines',
+    (text) => void stream.write(text),
+    () => ({
+      columns: process.stdout.columns ?? DEFAULT_SIZE.columns,
+      rows: process.stdout.rows ?? DEFAULT_SIZE.rows,
+    }),
+    config.linux === null,
+  );
 }
 
 /** What the run says would be in the middle of the trace. @throws UsageError */

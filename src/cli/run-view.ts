@@ -2,6 +2,7 @@ import { BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
 import type { VmEnd } from '../machine/vm-end.js';
 import type { PolicyDecision, PolicySample } from '../policy/policy-observer.js';
 import type { BalloonVmObserver } from '../programs/balloon-vm.js';
+import type { ScenarioNote } from '../programs/scenario-run.js';
 import { type ChartPoint, type ChartSize, drawChart, pagesToMiB } from './chart.js';
 
 export interface RunSummary {
@@ -14,6 +15,8 @@ export interface RunSummary {
   readonly steps: number;
   readonly underMargin: boolean;
   readonly recovered: boolean;
+  /** What the scenario's steps found out, in order. */
+  readonly notes: readonly ScenarioNote[];
 }
 
 /** The last messages stand below the chart. */
@@ -22,6 +25,7 @@ const LINES = 4;
 /** Shows a run while it goes on: a chart on a terminal, lines in a pipe, nothing with `--json`. */
 export class RunView implements BalloonVmObserver {
   private readonly mode: 'chart' | 'lines' | 'silent';
+  private readonly showsGuest: boolean;
   private readonly write: (text: string) => void;
   private readonly size: () => ChartSize;
   private readonly points: ChartPoint[] = [];
@@ -35,20 +39,26 @@ export class RunView implements BalloonVmObserver {
   private steps = 0;
   private underMargin = false;
   private end: VmEnd | undefined;
+  private readonly notes: ScenarioNote[] = [];
 
-  /** @param size the terminal's, as it is now. */
+  /**
+   * @param size the terminal's, as it is now.
+   * @param showsGuest whether the guest's lines are shown here; not if they have a place of their own.
+   */
   constructor(
     mode: 'chart' | 'lines' | 'silent',
     write: (text: string) => void,
     size: () => ChartSize,
+    showsGuest = true,
   ) {
+    this.showsGuest = showsGuest;
     this.mode = mode;
     this.write = write;
     this.size = size;
   }
 
   guestLine(line: string): void {
-    this.say(line);
+    if (this.showsGuest) this.say(line);
   }
 
   notice(message: string): void {
@@ -89,6 +99,12 @@ export class RunView implements BalloonVmObserver {
     this.redraw();
   }
 
+  noted(note: ScenarioNote): void {
+    this.notes.push(note);
+    const value = typeof note.value === 'string' ? note.value : JSON.stringify(note.value);
+    this.say(`${note.seconds.toFixed(1).padStart(6)} s  ${note.name}: ${value}`);
+  }
+
   ended(end: VmEnd): void {
     this.end = end;
   }
@@ -105,6 +121,7 @@ export class RunView implements BalloonVmObserver {
       lastBalloonMiB: pagesToMiB(this.actualPages),
       steps: this.steps,
       underMargin: this.underMargin,
+      notes: this.notes,
       recovered:
         this.underMargin && available !== undefined && margin !== undefined && available >= margin,
     };

@@ -47,6 +47,8 @@ export interface BoardContext {
 
 /** What stays of them. */
 export interface Board {
+  /** Types on the guest's console. Missing where the guest reads none. */
+  type?(data: Uint8Array): void;
   /** Shows what of the console was not shown yet, and listens no more. */
   close(): void;
   /** Why the machine really ends, when KVM says so; undefined takes KVM's word. */

@@ -99,14 +99,26 @@ export class Machine {
     return attachToSlot({ virtioSlot, kvm, eventFd, vm: this.#vm, bus: this.bus, own }, attachment);
   }
 
+  /** Types on the guest's console. @throws TypeError if this guest reads none. */
+  type(data: Uint8Array): void {
+    const board = this.#board;
+    if (board.type === undefined) throw new TypeError('this guest reads nothing from its console');
+    board.type(data);
+  }
+
   /** @throws Error if it ran before: a machine runs once. */
   run(): void {
     this.#vcpus.run();
   }
 
-  /** Ends the guest. `onEnd` follows, now or when the vCPU has left the guest. */
+  /** Ends the guest. `onEnd` follows, now or when the vCPUs have left the guest. */
   stop(why: string): void {
-    this.#vcpus.finish({ kind: 'stopped', why });
+    this.finish({ kind: 'stopped', why });
+  }
+
+  /** Ends the guest for any reason; the first one counts. */
+  finish(end: VmEnd): void {
+    this.#vcpus.finish(end);
   }
 
   /**

@@ -52,7 +52,7 @@ export function attachPcBoard(context: BoardContext): Board {
     KEYBOARD_COMMAND,
     command((value) => value === PULSE_RESET, reset),
   );
-  return serial;
+  return { type: (data) => serial.receive(data), close: () => serial.close() };
 }
 
 function isSoftOff(value: number): boolean {

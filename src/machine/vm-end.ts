@@ -20,6 +20,8 @@ export type VmEnd =
   | { readonly kind: 'halted' }
   /** `Machine.stop` was called, with this reason. */
   | { readonly kind: 'stopped'; readonly why: string }
+  /** What the run was to do did not come about. */
+  | { readonly kind: 'scenario-failed'; readonly why: string }
   /** An exit that nobody here knows; the number is KVM's. */
   | { readonly kind: 'unknown-exit'; readonly exitReason: bigint };
 
@@ -46,6 +48,8 @@ export function describeVmEnd(end: VmEnd): string {
       return 'the guest halted for good';
     case 'stopped':
       return `the machine was stopped: ${end.why}`;
+    case 'scenario-failed':
+      return end.why;
     case 'unknown-exit':
       return `the guest left KVM for a reason not known here (exit ${end.exitReason})`;
   }

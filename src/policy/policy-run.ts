@@ -32,6 +32,8 @@ export interface PolicyHostOptions extends StepConfig {
   readonly margin?: MarginSetting;
   /** How often the source `meminfo` looks, while a low-memory event is wanted. Default 100 ms; not scaled. */
   readonly pollIntervalNs?: Nanoseconds;
+  /** False: the figures are read for the observer and the trace, and nothing is done. Default true. */
+  readonly acts?: boolean;
   /** Reads the figures this often for the observer and the trace too; not scaled. Default: only when the policy does. */
   readonly sampleIntervalNs?: Nanoseconds;
 }
@@ -95,7 +97,8 @@ export class PolicyRun {
     this.reader = figureReader(probed.value.source, this.hal.files, this.options.margin ?? 'auto');
     this.subscribe();
     this.startSampling();
-    this.onMarginDue();
+    if (this.options.acts ?? true) this.onMarginDue();
+    else this.observe();
   }
 
   stop(): void {

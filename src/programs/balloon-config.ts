@@ -1,6 +1,7 @@
 import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
 import type { MarginSetting } from '../policy/figure-reader.js';
 import { ConfigError } from '../program.js';
+import { NO_SCENARIO, parseScenario, type Scenario } from './scenario.js';
 
 /** What the micro guest does. */
 export interface MicroGuestWork {
@@ -51,6 +52,10 @@ export interface BalloonVmConfig {
   readonly linux: LinuxConfig | null;
   readonly cpus: number;
   readonly policy: PolicyChoice;
+  /** What the run does by itself. */
+  readonly scenario: Scenario;
+  /** What the run must show: pressure, a balloon that grows by sixteenths, recovery, and an empty balloon. */
+  readonly expects: 'recovery' | null;
   /** A control message sent by hand after the start: the balloon's target. Null leaves it to the policy. */
   readonly burstMiB: MiB | null;
 }
@@ -76,6 +81,8 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   linux: null,
   cpus: 1,
   policy: 'step',
+  scenario: NO_SCENARIO,
+  expects: null,
   burstMiB: null,
 };
 
@@ -113,9 +120,10 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
   }
   if (config.burstMiB !== null) whole('burstMiB', config.burstMiB, 0, config.ramMiB);
   whole('cpus', config.cpus, 1, config.linux === null ? 1 : MAX_CPUS);
+  if (config.expects !== null) choice('expects', config.expects, ['recovery']);
   choice('policy', config.policy, ['step', 'off']);
   if (config.linux === null) checkWork(config);
-  return { ...config, linux: checkedLinux(config.linux) };
+  return { ...config, linux: checkedLinux(config.linux), scenario: parseScenario(config.scenario) };
 }
 
 function checkedLinux(given: unknown): LinuxConfig | null {

@@ -1,14 +1,8 @@
 import { ContainerModule, inject, injectable, optional } from 'inversify';
-import { BalloonDevice } from '../devices/balloon/balloon-device.js';
-import { CONFIG_ACTUAL, CONFIG_NUM_PAGES } from '../devices/balloon/constants.js';
-import { BalloonControl, encodeTarget } from '../devices/balloon/control.js';
-import { balloonTransport } from '../devices/balloon/transport.js';
-import { InterruptLine } from '../devices/virtio/interrupt.js';
-import type { MmioTransport } from '../devices/virtio/mmio-transport.js';
 import { Channel } from '../hal/channel.js';
 import { Clock } from '../hal/clock.js';
 import { Console } from '../hal/console.js';
-import { BALLOON_PAGE_BYTES, BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
+import { BALLOON_PAGE_BYTES, NS_PER_S } from '../hal/contract/units.js';
 import { Entropy } from '../hal/entropy.js';
 import { EventFd } from '../hal/event-fd.js';
 import { HostFiles } from '../hal/host-files.js';
@@ -17,21 +11,21 @@ import { MemPressure } from '../hal/mem-pressure.js';
 import { Mmap } from '../hal/mmap.js';
 import { Process } from '../hal/process.js';
 import { Seccomp } from '../hal/seccomp.js';
-import type { BusDevice } from '../machine/bus.js';
 import type { GuestBoot } from '../machine/guest-boot.js';
 import { virtioSlot } from '../machine/layout.js';
 import { linuxBoot } from '../machine/linux-boot.js';
 import { Machine } from '../machine/machine.js';
 import { type MicroGuestFlag, microGuest } from '../machine/micro-guest.js';
-import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { VmEnd } from '../machine/vm-end.js';
 import { PolicyHost } from '../policy/policy-host.js';
 import type { PolicyObserver } from '../policy/policy-observer.js';
 import type { Program, ProgramRoot } from '../program.js';
 import { Reactor } from '../reactor/reactor.js';
 import { type BalloonVmConfig, parseBalloonConfig, ramBytes } from './balloon-config.js';
-import { BALLOON_FEATURES, BalloonDeviceLane } from './balloon-device.js';
-import { DeviceProcess } from './device-process.js';
+import { BalloonDeviceLane } from './balloon-device.js';
+import { RecoveryCheck } from './recovery-check.js';
+import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
+import { VmBalloon } from './vm-balloon.js';
 
 /** The micro guest's image, by the name that the native side knows it by. */
 export const MICRO_GUEST_IMAGE = 'halyard:micro-guest';
@@ -50,13 +44,12 @@ export interface BalloonVmObserver extends PolicyObserver {
   /** The guest says that its balloon holds so many pages. */
   actualChanged?(pages: number): void;
   ended?(end: VmEnd): void;
+  /** A step of the scenario found something out. */
+  noted?(note: ScenarioNote): void;
 }
 
 const SAMPLE_NS = NS_PER_S / 2;
 const BALLOON_SLOT = 0;
-const QUEUES = [{ queue: 0 }, { queue: 1 }, { queue: 2 }];
-const STATUS_PAGE_BYTES = 4096;
-const DEVICE_CONFIG = { offset: CONFIG_NUM_PAGES, size: 4 };
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
 const SHUFFLE_SEED = 20180724;
@@ -95,9 +88,8 @@ function microGuestBoot({ work }: BalloonVmConfig): GuestBoot {
 @injectable()
 export class BalloonVm implements ProgramRoot {
   #machine: Machine | undefined;
-  /** This side's end of the channel to the device. */
-  #control = 0;
-  readonly #closing: (() => void)[] = [];
+  #balloon: VmBalloon | undefined;
+  #scenario: ScenarioRun | undefined;
 
   constructor(
     @inject(BALLOON_VM_CONFIG) private readonly config: BalloonVmConfig,
@@ -116,14 +108,22 @@ export class BalloonVm implements ProgramRoot {
   start(): void {
     const machine = this.#buildMachine();
     this.#machine = machine;
-    machine.attachMmio({
+    const { mmap, eventFd, channel, clock, process, reactor, config } = this;
+    const balloon = new VmBalloon({
+      hal: { mmap, eventFd, channel, clock, process },
+      events: reactor,
+      machine,
       slot: BALLOON_SLOT,
-      notify: QUEUES,
-      device: (wiring) => this.#addDevice(machine, wiring),
+      placement: config.device,
+      actualChanged: (pages) => this.#tellActual(pages),
+      controlChanged: (control) => this.#controlChanged(control),
+      notice: (message) => this.observer.notice?.(message),
     });
+    this.#balloon = balloon;
     machine.run();
-    this.#startPolicy(this.#control);
+    this.#startPolicy(balloon.control);
     this.#planEnd();
+    this.#startScenario(machine, balloon);
   }
 
   #buildMachine(): Machine {
@@ -135,112 +135,36 @@ export class BalloonVm implements ProgramRoot {
       ramBytes: ramBytes(config),
       cpus: config.cpus,
       boot: bootOf(config),
-      onLine: (line) => this.observer.guestLine?.(line),
+      onLine: (line) => {
+        this.observer.guestLine?.(line);
+        this.#scenario?.line(line);
+      },
       onEnd: (end) => this.#finish(end),
     });
   }
 
-  /** The registers and, behind them, the device: here or in a process of its own. */
-  #addDevice(machine: Machine, wiring: MmioWiring): BusDevice {
-    const { mmap, eventFd } = this;
-    const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_PAGE_BYTES });
-    this.#closing.push(() => mmap.closeRegion({ region }));
-    const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
-    const transport = balloonTransport({ interrupt });
-    if (this.config.device === 'process') {
-      return this.#startProcess(machine, wiring, transport, region);
-    }
-    this.#addDeviceHere(machine, wiring, transport);
-    return transport;
-  }
-
-  #startProcess(
-    machine: Machine,
-    wiring: MmioWiring,
-    transport: MmioTransport,
-    statusRegion: number,
-  ): BusDevice {
-    const { mmap, eventFd, channel, clock, process, reactor } = this;
-    const device = new DeviceProcess({
-      hal: { mmap, eventFd, channel, clock, process },
-      events: reactor,
-      lane: 'device',
-      transport,
-      features: BALLOON_FEATURES,
-      ram: machine.ram,
-      statusPage: { region: statusRegion, size: STATUS_PAGE_BYTES },
-      wiring,
-      deviceConfig: DEVICE_CONFIG,
-      configWritten: (offset, bytes) => this.#configWritten(offset, bytes),
-      onControl: (control) => this.#useControl(control),
-      onRestart: (reason) => this.observer.notice?.(reason),
-    });
-    this.#closing.push(() => device.end());
-    device.start();
-    return device.registers;
-  }
-
-  #configWritten(offset: number, bytes: Uint8Array): void {
-    if (offset !== CONFIG_ACTUAL || bytes.length !== 4) return;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#tellActual(view.getUint32(0, true));
-  }
-
-  /** What a guest says of itself may be anything; it cannot hold more than it has. */
   #tellActual(pages: number): void {
+    this.#scenario?.actual(pages);
+    // What a guest says of itself may be anything; it cannot hold more than it has.
     const ramPages = ramBytes(this.config) / BALLOON_PAGE_BYTES;
     this.observer.actualChanged?.(Math.min(pages, ramPages));
   }
 
-  #useControl(control: number): void {
-    const isFirst = this.#control === 0;
-    this.#control = control;
-    if (isFirst) return;
+  /** The device was started again. */
+  #controlChanged(control: number): void {
     if (!this.policy.hasSent) this.#sendBurst();
     this.policy.useControl(control);
   }
 
-  /** The device in this process. */
-  #addDeviceHere(machine: Machine, wiring: MmioWiring, transport: MmioTransport): void {
-    const { mmap, eventFd, reactor, channel } = this;
-    const control = channel.pair({ name: 'control' });
-    this.#control = control.near;
-    this.#closing.push(
-      () => channel.close({ channel: control.near }),
-      () => channel.close({ channel: control.far }),
-    );
-    const device = new BalloonDevice({
-      mmap,
-      ram: machine.ram,
-      frontend: transport,
-      listener: {
-        actualChanged: (pages) => this.#tellActual(pages),
-        statsAnswered: () => {},
-        statsFailed: () => {},
-      },
-    });
-    transport.connect(device);
-    for (const { queue, eventfd } of wiring.kicks) {
-      reactor.on(EventFd, 'signalled', eventfd, () => device.kick(queue));
-      eventFd.watch({ eventfd, on: true });
-    }
-    const messages = new BalloonControl(device);
-    reactor.on(Channel, 'message', control.far, ({ data }) => void messages.handle(data));
-    channel.listen({ channel: control.far });
-  }
-
   #sendBurst(): void {
     const { burstMiB } = this.config;
-    if (burstMiB === null) return;
-    const data = encodeTarget(burstMiB * BYTES_PER_MIB);
-    this.channel.send({ channel: this.#control, data, attach: [] });
+    if (burstMiB !== null) this.#balloon?.setTarget(burstMiB);
   }
 
   #startPolicy(control: number): void {
     const { config } = this;
     const { timeScale, margin } = config;
     this.#sendBurst();
-    if (config.policy === 'off') return;
     this.policy.start(
       this.reactor,
       {
@@ -249,6 +173,7 @@ export class BalloonVm implements ProgramRoot {
         timeScale,
         ramBytes: ramBytes(config),
         sampleIntervalNs: SAMPLE_NS,
+        acts: config.policy === 'step',
       },
       this.observer,
     );
@@ -263,10 +188,26 @@ export class BalloonVm implements ProgramRoot {
     clock.arm({ timer, first: Math.round(config.seconds * NS_PER_S), period: 0 });
   }
 
+  #startScenario(machine: Machine, balloon: VmBalloon): void {
+    const { scenario } = this.config;
+    if (scenario.steps.length === 0) return;
+    const region = machine.ram[0]?.region ?? 0;
+    this.#scenario = new ScenarioRun(scenario, this.clock, this.reactor, {
+      type: (data) => machine.type(data),
+      setBalloon: (target) => balloon.setTarget(target),
+      residentBytes: () => this.mmap.residency({ region }),
+      requestStats: (answered) => balloon.requestStats(answered),
+      killDevice: () => balloon.kill(),
+      finish: (end) => machine.finish(end),
+      noted: (note) => this.observer.noted?.(note),
+    });
+  }
+
   #finish(end: VmEnd): void {
     this.policy.stop();
     this.#machine?.close();
-    for (const close of this.#closing) close();
+    this.#scenario?.stop();
+    this.#balloon?.close();
     this.observer.ended?.(end);
     this.reactor.stop();
   }
@@ -311,4 +252,17 @@ export const balloonVm: Program<BalloonVmConfig> = {
     },
   },
   parseConfig: parseBalloonConfig,
+  check: (config) => {
+    const check = balloonCheck(config);
+    if (check === undefined) return undefined;
+    const modules = [
+      new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(check)),
+    ];
+    return { lane: 'main', modules, findings: () => check.findings() };
+  },
 };
+
+/** What a run of this configuration must show, as an observer that judges it at its end. */
+export function balloonCheck(config: BalloonVmConfig): RecoveryCheck | undefined {
+  return config.expects === 'recovery' ? new RecoveryCheck(config) : undefined;
+}

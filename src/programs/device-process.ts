@@ -121,6 +121,11 @@ export class DeviceProcess {
     this.#release();
   }
 
+  /** Ends the process as a crash would; it is started again. */
+  crash(): void {
+    this.#kill('asked for');
+  }
+
   #makeBackend(transport: number, backend: number): VhostUserBackend {
     const { hal, events, features, ram, statusPage, wiring, deviceConfig } = this.#options;
     const kicks: number[] = [];

@@ -78,11 +78,9 @@ export class SerialPort {
       send: (byte) => this.#send(byte),
       paused: () => this.#transmitter.show(),
     });
-    this.#unsubscribe = options.events.on(Console, 'input', undefined, ({ data }) => {
-      this.metrics.inputBytes += data.length;
-      this.metrics.droppedInputBytes += this.#uart.input(data);
-      this.#steerInput();
-    });
+    this.#unsubscribe = options.events.on(Console, 'input', undefined, ({ data }) =>
+      this.receive(data),
+    );
     this.#steerInput();
   }
 
@@ -111,6 +109,13 @@ export class SerialPort {
     }
     this.#uart.write(offset, value);
     if (!this.#uart.isPolled) this.#setCoalescing(false);
+    this.#steerInput();
+  }
+
+  /** Bytes come in over the line: from the console, or from whoever types for the user. */
+  receive(data: Uint8Array): void {
+    this.metrics.inputBytes += data.length;
+    this.metrics.droppedInputBytes += this.#uart.input(data);
     this.#steerInput();
   }
 

@@ -238,9 +238,10 @@ export class Uart {
   }
 
   #isAtTrigger(): boolean {
+    // With the FIFOs off the level is the first one, a byte.
     const { fifoControl } = this.#registers;
     const level = chip.TRIGGER_LEVELS[fifoControl >> chip.FCR_TRIGGER_SHIFT] ?? 1;
-    return !hasFifos(this.#registers) || this.#receiver.available >= level;
+    return this.#receiver.available >= level;
   }
 
   #causes(): number {

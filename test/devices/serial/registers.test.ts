@@ -121,6 +121,10 @@ test('the receive interrupt is a timeout below the trigger level, and gone with 
     registers.in(DATA);
   }
   t.is(registers.in(IIR), 0xc1);
+  // A trigger level without FIFOs is none.
+  registers.out(FCR, 0xc0);
+  type('e');
+  t.is(registers.in(IIR), 0x04);
 });
 
 test('the transmit interrupt comes with its enabling and after each byte, and IIR clears it', (t) => {

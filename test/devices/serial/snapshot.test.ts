@@ -36,6 +36,13 @@ test('a restored port goes on with its registers, its input and its half a line'
   t.is(registers.in(0), 0x34);
 });
 
+test('a port that goes back to its own snapshot tells the guest again', (t) => {
+  const { port, takeEdges } = busyPort();
+  takeEdges();
+  port.restore(port.snapshot());
+  t.is(takeEdges(), 1);
+});
+
 test('a fresh port restores to a fresh port, whatever it did before', (t) => {
   const fresh = makePort().port.snapshot();
   const { port, registers, takeEdges } = busyPort();
