@@ -6,7 +6,7 @@ const BLOCK = 4096;
 const INODE = 256;
 const REMEDY = 'Install it: apt-get install e2fsprogs';
 // Nothing here outlives a crash, so nothing is journalled.
-const FEATURES = '^has_journal,^resize_inode,^metadata_csum';
+const FEATURES = '^has_journal,^resize_inode,^metadata_csum,uninit_bg';
 
 /** Blocks and inodes that a folder's content takes. */
 function measure(folder: string): { bytes: number; inodes: number } {

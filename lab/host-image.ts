@@ -12,11 +12,15 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
-import type { GuestArchitecture } from '../src/guest-image/architecture.js';
-import { cacheDirectory, filledOnce } from '../src/guest-image/cache.js';
+import { basename, dirname, join } from 'node:path';
+import { cacheDirectory, filledOnce, keepNewest } from '../src/guest-image/cache.js';
 import { type CpioEntry, cpioArchive } from '../src/guest-image/cpio.js';
-import { DebianPackages, type Progress } from '../src/guest-image/debian-packages.js';
+import {
+  type DebianPackages,
+  type PackageSource,
+  type Progress,
+  withDebianPackages,
+} from '../src/guest-image/debian-packages.js';
 import {
   busyboxFile,
   guestImage,
@@ -37,21 +41,27 @@ export interface HostImage {
   readonly baseDisk: string;
 }
 
+/** Host images that are kept, of both architectures together. */
+const KEPT = 6;
+
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1'];
 
 const HALYARD = '#!/bin/sh\nexec /usr/bin/node /project/dist/bin/halyard.cjs "$@"\n';
 
 /** Builds the host's image, or finds it in the cache. */
-export async function hostImage(
-  architecture: GuestArchitecture,
-  { progress, refresh }: { progress: Progress; refresh: boolean },
+export function hostImage(source: PackageSource): Promise<HostImage> {
+  return withDebianPackages(source, (packages) => hostImageOf(packages, source));
+}
+
+async function hostImageOf(
+  packages: DebianPackages,
+  { architecture, progress }: PackageSource,
 ): Promise<HostImage> {
   const machine = LAB_MACHINES[architecture];
-  const packages = new DebianPackages(architecture, progress);
-  const guest = await guestImage(architecture, { progress, refresh });
+  const guest = await guestImage(packages, architecture);
   const busybox = await busyboxFile(packages);
   const libraries: string[] = [];
-  for (const name of LIBRARIES) libraries.push(await packages.unpacked(name, { refresh }));
+  for (const name of LIBRARIES) libraries.push(await packages.unpacked(name));
   const node = await nodeFile(machine, progress);
   const { modules } = kernelFiles(await packages.cloudKernel());
   const initrd = cpioArchive(hostSystem(machine, busybox, modules));
@@ -60,7 +70,7 @@ export async function hostImage(
     .update(JSON.stringify([guest.kernel, guest.initrd, libraries, node, HALYARD]))
     .digest('hex')
     .slice(0, 16);
-  const folder = join(cacheDirectory(), 'lab', `host-${architecture}-${key}`);
+  const folder = join(cacheDirectory(), 'lab', 'hosts', `${architecture}-${key}`);
   await filledOnce(folder, async (unfinished) => {
     progress(`building the ${architecture} host image`);
     writeFileSync(join(unfinished, 'initrd'), initrd);
@@ -72,6 +82,7 @@ export async function hostImage(
     await writeDisk(join(unfinished, 'base.ext4'), tree);
     rmSync(tree, { recursive: true });
   });
+  keepNewest(dirname(folder), KEPT);
   return {
     kernel: guest.kernel,
     initrd: join(folder, 'initrd'),

@@ -1,18 +1,16 @@
 /** Numbers of the ports between the lab and the host. */
 export const PORTS = { control: 1, stdout: 2, stderr: 3 } as const;
 
-/** Messages on the control port, a line each: what happened, and the host's seconds since its start. */
+/** What the host says on the control port, a line each. */
 export type HostMessage =
-  | { readonly kind: 'up'; readonly uptimeSeconds: number }
-  | { readonly kind: 'exit'; readonly uptimeSeconds: number; readonly exitCode: number };
+  | { readonly kind: 'up' }
+  | { readonly kind: 'exit'; readonly exitCode: number };
 
 /** Reads one line of the control port; undefined for one that is none of ours. */
 export function parseHostMessage(line: string): HostMessage | undefined {
-  const up = /^up (\d+\.\d+)$/.exec(line);
-  if (up !== null) return { kind: 'up', uptimeSeconds: Number(up[1]) };
-  const exit = /^exit (\d+\.\d+) (\d+)$/.exec(line);
-  if (exit === null) return undefined;
-  return { kind: 'exit', uptimeSeconds: Number(exit[1]), exitCode: Number(exit[2]) };
+  if (line === 'up') return { kind: 'up' };
+  const exit = /^exit (\d{1,3})$/.exec(line);
+  return exit === null ? undefined : { kind: 'exit', exitCode: Number(exit[1]) };
 }
 
 /**
@@ -36,15 +34,14 @@ ip link set lo up
 hostname lab
 mount -o ro,noatime /dev/vda /base
 mount -o ro,noatime /dev/vdb /project
-mount -o noatime /dev/vdc /out
+mount -o noatime,noinit_itable /dev/vdc /out
 # What was written must come back even if this host hangs.
 echo 100 >/proc/sys/vm/dirty_writeback_centisecs
 echo 100 >/proc/sys/vm/dirty_expire_centisecs
 port=$(echo /dev/vport*p${PORTS.control})
 port=\${port%${PORTS.control}}
 exec 3>\${port}${PORTS.control}
-read -r up rest </proc/uptime
-echo "up $up" >&3
+echo up >&3
 # Pipes, because a port can be opened only once and a command may open its standard output again.
 mkfifo /run/stdout /run/stderr
 cat /run/stdout >\${port}${PORTS.stdout} &
@@ -52,14 +49,15 @@ out=$!
 cat /run/stderr >\${port}${PORTS.stderr} &
 err=$!
 cd /project
+echo "lab: the command runs"
 sh /command </dev/null >/run/stdout 2>/run/stderr 3>&-
 code=$?
+echo "lab: the command ended with $code"
 # Whatever the command left running may hold the pipes open for ever.
 ( sleep 2; kill $out $err ) 2>/dev/null &
 wait $out $err
 cd /
 umount /out || sync
-read -r up rest </proc/uptime
-echo "exit $up $code" >&3
+echo "exit $code" >&3
 poweroff -f
 `;

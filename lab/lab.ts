@@ -30,6 +30,7 @@ export type LabRequest = Pick<
 /**
  * Runs one command in an emulated host.
  *
+ * @param signal ends it, at the next step or at once while the host runs.
  * @throws UnsupportedError if something for it is missing on this machine.
  */
 export async function runInLab(
@@ -41,8 +42,11 @@ export async function runInLab(
   const started = performance.now();
   const machine = LAB_MACHINES[request.arch];
   requireTools(machine, request);
-  const image = await hostImage(request.arch, { progress, refresh: request.refresh });
-  const project = await projectDisk(packageRoot(), progress);
+  const { arch: architecture, refresh } = request;
+  const image = await hostImage({ architecture, progress, refresh });
+  signal.throwIfAborted();
+  const project = await projectDisk(packageRoot(), { architecture, progress });
+  signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'halyard-lab-'));
   try {
     const outDisk = join(folder, 'out.ext4');
@@ -51,7 +55,7 @@ export async function runInLab(
     const content = commandScript(request.command);
     const command = cpioArchive([{ kind: 'file', path: 'command', content }]);
     writeFileSync(initrd, Buffer.concat([readFileSync(image.initrd), command]));
-    progress(`booting the ${request.arch} host`);
+    progress(`booting the ${architecture} host`);
     const end = await runHost(
       {
         machine,

@@ -66,12 +66,16 @@ export function parseOptions(
         .choices(GUEST_ARCHITECTURES)
         .default(nativeArchitecture()),
     )
-    .option('--host-memory <size>', "the machine's memory", memory, 2 * 2 ** 30)
+    .addOption(
+      new Option('--host-memory <size>', "the machine's memory")
+        .argParser(memory)
+        .default(2 * 2 ** 30, '2GiB'),
+    )
     .option('--out <folder>', 'where files written to /out come', 'lab-out')
     .option('--timeout <seconds>', 'end a machine that takes longer', seconds, 300)
     .option('--install', 'install what is missing with apt-get (needs root)', false)
     .option('--refresh', "fetch Debian's newest packages instead of those in the cache", false)
-    .option('--json', 'print one JSON value at the end, on standard error', false)
+    .option('--json', "print one JSON value; the command's output goes to standard error", false)
     .addHelpText('after', EXAMPLES)
     .passThroughOptions()
     .allowUnknownOption(false)

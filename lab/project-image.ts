@@ -11,15 +11,21 @@ import {
   rmSync,
   statSync,
   symlinkSync,
-  utimesSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { cacheDirectory, filledOnce } from '../src/guest-image/cache.js';
+import { type GuestArchitecture, nativeArchitecture } from '../src/guest-image/architecture.js';
+import { cacheDirectory, filledOnce, keepNewest } from '../src/guest-image/cache.js';
 import type { Progress } from '../src/guest-image/debian-packages.js';
 import { writeDisk } from './ext4.js';
 
 /** What of the project goes into the host, beside the packages that it needs. */
-const PROJECT = ['package.json', 'dist', 'build/Release/halyard.node', 'build/guest', 'recordings'];
+const PROJECT = ['package.json', 'dist', 'build/guest', 'recordings'];
+
+/** Where the addon of the host's architecture is looked for; a cross build leaves its own in a folder named after it. */
+export function addonPath(architecture: GuestArchitecture): string {
+  const folder = architecture === nativeArchitecture() ? 'build' : `build/${architecture}`;
+  return `${folder}/Release/halyard.node`;
+}
 
 /** Images of so many states of the project are kept. */
 const KEPT = 10;
@@ -37,6 +43,8 @@ function packagePaths(root: string): readonly string[] {
 interface ProjectFile {
   /** Relative to the project. */
   readonly path: string;
+  /** Where it lies in the host, likewise; absent: in the same place. */
+  readonly as?: string;
   readonly kind: 'file' | 'link';
 }
 
@@ -59,24 +67,33 @@ function* filesUnder(root: string, path: string): Generator<ProjectFile> {
 
 function digest(root: string, files: readonly ProjectFile[]): string {
   const hash = createHash('sha256');
-  for (const { path, kind } of files) {
+  for (const { path, as = path, kind } of files) {
     const full = join(root, path);
     const content = kind === 'file' ? readFileSync(full) : readlinkSync(full);
-    hash.update(`${kind} ${path} ${content.length}\n`).update(content);
+    hash.update(`${kind} ${as} ${content.length}\n`).update(content);
   }
   return hash.digest('hex').slice(0, 16);
 }
 
 /** An ext4 disk with the built project, or the one in the cache that has the same content. */
-export async function projectDisk(root: string, progress: Progress): Promise<string> {
-  const files = [...PROJECT, ...packagePaths(root)].flatMap((path) => [...filesUnder(root, path)]);
+export async function projectDisk(
+  root: string,
+  { architecture, progress }: { architecture: GuestArchitecture; progress: Progress },
+): Promise<string> {
+  const files: ProjectFile[] = [...PROJECT, ...packagePaths(root)].flatMap((path) => [
+    ...filesUnder(root, path),
+  ]);
+  const addon = addonPath(architecture);
+  if (existsSync(join(root, addon))) {
+    files.push({ path: addon, as: 'build/Release/halyard.node', kind: 'file' });
+  }
   const images = join(cacheDirectory(), 'lab', 'projects');
   const folder = join(images, digest(root, files));
   await filledOnce(folder, async (unfinished) => {
     progress('packing the project');
     const tree = mkdtempSync(join(unfinished, 'tree-'));
-    for (const { path, kind } of files) {
-      const target = join(tree, path);
+    for (const { path, as = path, kind } of files) {
+      const target = join(tree, as);
       mkdirSync(dirname(target), { recursive: true });
       if (kind === 'link') symlinkSync(readlinkSync(join(root, path)), target);
       else linkOrCopy(join(root, path), target);
@@ -84,9 +101,7 @@ export async function projectDisk(root: string, progress: Progress): Promise<str
     await writeDisk(join(unfinished, 'project.ext4'), tree);
     rmSync(tree, { recursive: true });
   });
-  // Its age is that of its last use.
-  utimesSync(folder, new Date(), new Date());
-  dropOldest(images);
+  keepNewest(images, KEPT);
   return join(folder, 'project.ext4');
 }
 
@@ -96,15 +111,5 @@ function linkOrCopy(from: string, to: string): void {
   } catch {
     // Another file system than the cache's.
     copyFileSync(from, to);
-  }
-}
-
-function dropOldest(images: string): void {
-  const age = (name: string) => statSync(join(images, name)).mtimeMs;
-  const entries = readdirSync(images)
-    .filter((name) => !name.startsWith('.'))
-    .sort((a, b) => age(b) - age(a));
-  for (const name of entries.slice(KEPT)) {
-    rmSync(join(images, name), { recursive: true, force: true });
   }
 }

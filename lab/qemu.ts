@@ -53,7 +53,8 @@ function qemuArgs(host: QemuHost): readonly string[] {
 }
 
 /**
- * Starts QEMU. It cannot outlive this process: the kernel kills it when this process ends, however that happens.
+ * Starts QEMU, in a process group of its own: a terminal's Ctrl-C is for the lab to handle. It cannot outlive this
+ * process: the kernel kills it when this process ends, however that happens.
  *
  * @throws UnsupportedError if it is not installed.
  */
@@ -67,5 +68,8 @@ export function startQemu(host: QemuHost): ChildProcess {
     );
   }
   const args = ['--pdeathsig', 'KILL', file, ...qemuArgs(host)];
-  return spawn(findTool('setpriv') ?? 'setpriv', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  return spawn(findTool('setpriv') ?? 'setpriv', args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
 }

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -25,103 +26,127 @@ export interface HostEnd {
   readonly exitCode: number | undefined;
   readonly upSeconds: number | undefined;
   readonly commandSeconds: number | undefined;
+  /** From the start of QEMU to its end. */
+  readonly hostSeconds: number;
   /** The last lines of the host's console and what QEMU said. */
   readonly tail: string;
 }
 
-const TAIL_LINES = 30;
+const TAIL_LINES = 60;
 /** A host that said its last word has this long to switch itself off. */
 const POWER_OFF_MS = 10_000;
 
-async function listen(path: string, connected: (socket: Socket) => void): Promise<Server> {
+interface Listener {
+  readonly server: Server;
+  /** Resolves when all that was sent has been read. */
+  readonly drained: () => Promise<unknown>;
+}
+
+async function listen(path: string, connected: (socket: Socket) => void): Promise<Listener> {
+  const closed: Promise<unknown>[] = [];
   const server = createServer((socket) => {
     // QEMU may be killed at any time; that is no error of this socket's.
     socket.on('error', () => {});
+    closed.push(new Promise((resolve) => socket.once('close', resolve)));
     connected(socket);
   });
   server.listen(path);
   await once(server, 'listening');
-  return server;
+  return { server, drained: () => Promise.all(closed) };
 }
 
 /** Boots the host, runs its command, and returns when QEMU has ended, in whichever way. */
 export async function runHost(
   host: QemuHost,
   outputs: HostOutputs,
-  { timeoutSeconds, signal }: HostLimits,
+  limits: HostLimits,
 ): Promise<HostEnd> {
   const { folder } = host;
   const messages = new HostMessages();
-  const servers = [
+  const listeners = [
     await listen(socketPath(folder, 'control'), (socket) => messages.readFrom(socket)),
     await listen(socketPath(folder, 'stdout'), (socket) => socket.on('data', outputs.stdout)),
     await listen(socketPath(folder, 'stderr'), (socket) => socket.on('data', outputs.stderr)),
   ];
-  let how: HostEnd['how'] = 'died';
-  let complaints = '';
-  let timer: NodeJS.Timeout | undefined;
   const started = performance.now();
-  const qemu = startQemu(host);
-  const kill = (why: HostEnd['how']) => {
-    if (qemu.exitCode !== null || qemu.signalCode !== null) return;
-    how = why;
-    qemu.kill('SIGKILL');
-  };
-  const interrupted = () => kill('interrupted');
+  const seconds = (atMs: number) => (atMs - started) / 1000;
   try {
-    const ended = new Promise<void>((resolve, reject) => {
-      qemu.on('error', reject);
-      qemu.on('close', () => resolve());
-    });
-    qemu.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaints += text;
-    });
-    timer = setTimeout(() => kill('timeout'), timeoutSeconds * 1000);
-    signal.addEventListener('abort', interrupted);
-    if (signal.aborted) interrupted();
-    messages.onMessage = ({ kind }) => {
-      if (kind === 'up') outputs.up((performance.now() - started) / 1000);
-      else {
-        clearTimeout(timer);
-        timer = setTimeout(() => kill('exited'), POWER_OFF_MS);
-      }
+    messages.onUp = () => outputs.up(seconds(performance.now()));
+    const { killed, complaints } = await supervise(startQemu(host), messages, limits);
+    for (const { drained } of listeners) await drained();
+    const { upAtMs, exitAtMs, exitCode } = messages;
+    const how = killed ?? (exitCode === undefined ? 'died' : 'exited');
+    return {
+      how,
+      exitCode: how === 'exited' ? exitCode : undefined,
+      upSeconds: upAtMs === undefined ? undefined : seconds(upAtMs),
+      commandSeconds: upAtMs && exitAtMs ? (exitAtMs - upAtMs) / 1000 : undefined,
+      hostSeconds: seconds(performance.now()),
+      tail: lastLines(folder, complaints),
     };
-    await ended;
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', interrupted);
-    kill('died');
-    for (const server of servers) server.close();
+    for (const { server } of listeners) server.close();
   }
-  const { up, exit } = messages;
-  if (exit !== undefined) how = 'exited';
-  return {
-    how,
-    exitCode: exit?.message.kind === 'exit' ? exit.message.exitCode : undefined,
-    upSeconds: up === undefined ? undefined : (up.atMs - started) / 1000,
-    commandSeconds: up && exit ? (exit.atMs - up.atMs) / 1000 : undefined,
-    tail: lastLines(folder, complaints),
-  };
 }
 
-/** What came over the control port, with the time at which it did. */
+/** Waits for QEMU's end, and brings it about where the limits say so. */
+async function supervise(
+  qemu: ChildProcess,
+  messages: HostMessages,
+  { timeoutSeconds, signal }: HostLimits,
+): Promise<{ killed: 'timeout' | 'interrupted' | undefined; complaints: string }> {
+  let killed: 'timeout' | 'interrupted' | undefined;
+  let complaints = '';
+  const kill = (why: typeof killed) => {
+    killed = why;
+    qemu.kill('SIGKILL');
+  };
+  const interrupt = () => kill('interrupted');
+  let timer = setTimeout(() => kill('timeout'), timeoutSeconds * 1000);
+  messages.onExit = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => kill(undefined), POWER_OFF_MS);
+  };
+  qemu.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    complaints += text;
+  });
+  signal.addEventListener('abort', interrupt);
+  if (signal.aborted) interrupt();
+  try {
+    await once(qemu, 'close');
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', interrupt);
+  }
+  return { killed, complaints };
+}
+
+/** What came over the control port, and when. */
 class HostMessages {
-  up: { message: HostMessage; atMs: number } | undefined;
-  exit: { message: HostMessage; atMs: number } | undefined;
-  onMessage: (message: HostMessage) => void = () => {};
+  upAtMs: number | undefined;
+  exitAtMs: number | undefined;
+  exitCode: number | undefined;
+  onUp: () => void = () => {};
+  onExit: () => void = () => {};
   #rest = '';
 
   readFrom(socket: Socket): void {
     socket.setEncoding('utf8').on('data', (text: string) => {
       const lines = `${this.#rest}${text}`.split('\n');
       this.#rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const message = parseHostMessage(line);
-        if (message === undefined) continue;
-        this[message.kind] = { message, atMs: performance.now() };
-        this.onMessage(message);
-      }
+      for (const line of lines) this.#handle(parseHostMessage(line));
     });
+  }
+
+  #handle(message: HostMessage | undefined): void {
+    if (message?.kind === 'up') {
+      this.upAtMs = performance.now();
+      this.onUp();
+    } else if (message?.kind === 'exit') {
+      this.exitAtMs = performance.now();
+      this.exitCode = message.exitCode;
+      this.onExit();
+    }
   }
 }
 

@@ -24,22 +24,24 @@ export function requireTools(
   machine: LabMachine,
   { install, find = findTool }: { install: boolean; find?: typeof findTool },
 ): void {
-  const missing = neededTools(machine).filter(([tool]) => find(tool) === undefined);
-  if (missing.length === 0) return;
-  const packages = [...new Set(missing.map(([, name]) => name))];
+  const missing = () => neededTools(machine).filter(([tool]) => find(tool) === undefined);
+  const atFirst = missing();
+  if (atFirst.length === 0) return;
+  const packages = [...new Set(atFirst.map(([, name]) => name))];
   const command = `apt-get install --no-install-recommends -y ${packages.join(' ')}`;
-  const names = missing.map(([tool]) => tool).join(', ');
+  const names = atFirst.map(([tool]) => tool).join(', ');
   if (!install) {
     throw new UnsupportedError(
-      `The lab needs ${names}, which ${missing.length === 1 ? 'is' : 'are'} not installed`,
+      `The lab needs ${names}, which ${atFirst.length === 1 ? 'is' : 'are'} not installed`,
       `Run "${command}" as root, or call the lab with --install.`,
     );
   }
-  const { status } = spawnSync('sh', ['-c', `apt-get update -qq && ${command} >&2`], {
+  // Standard output is the command's.
+  const { status } = spawnSync('sh', ['-c', `(apt-get update -qq && ${command}) >&2`], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
-  if (status !== 0) {
+  if (status !== 0 || missing().length > 0) {
     throw new UnsupportedError(`apt-get could not install ${names}`, `Run "${command}" as root.`);
   }
 }

@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import {
+  GUEST_ARCHITECTURES,
+  type GuestArchitecture,
+  nativeArchitecture,
+} from '../guest-image/architecture.js';
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
 import { packageVersion } from '../package-info.js';
@@ -9,7 +14,7 @@ import {
   parseBalloonConfig,
 } from '../programs/balloon-config.js';
 import { EXIT, explain, UsageError } from './failure.js';
-import { Output } from './output.js';
+import { Output, outliveReaders } from './output.js';
 import type { RunFlags } from './run-command.js';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -278,6 +283,26 @@ halyard
   );
 
 halyard
+  .command('guest')
+  .description('Linux guests')
+  .command('fetch')
+  .description("get Debian's cloud kernel and an initrd for it by apt, without root, and say where")
+  .addOption(
+    new Option('--arch <arch>', "the guest's architecture")
+      .choices(GUEST_ARCHITECTURES)
+      .default(nativeArchitecture()),
+  )
+  .option('--refresh', 'look for a newer kernel than the cache has', false)
+  .option('--json', 'print one JSON value')
+  .action(
+    action(async (output, flags) => {
+      const { guestFetchCommand } = await import('./guest-command.js');
+      const arch = flags['arch'] as GuestArchitecture;
+      return guestFetchCommand({ arch, refresh: flags['refresh'] === true }, output);
+    }),
+  );
+
+halyard
   .command('demo')
   .description('the main job: boot, pressure, balloon, recovery, trace, replay')
   .option('--json', 'print one JSON value')
@@ -287,15 +312,6 @@ halyard
       return demoCommand(output);
     }),
   );
-
-/** Nobody reads on (`halyard run | head`): that must not end a VM, nor cut its recording. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
-}
 
 /** Runs the command line. Sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -32,3 +32,12 @@ function plain(_key: string, value: unknown): unknown {
 export function mebibytes(bytes: number): string {
   return `${(bytes / 1048576).toFixed(1)} MiB`;
 }
+
+/** Nobody reads on (`halyard run | head`): that must not end a VM, nor cut its recording. */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}

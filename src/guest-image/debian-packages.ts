@@ -8,78 +8,107 @@ import { runTool } from './tool.js';
 /** Told in one line what takes long. */
 export type Progress = (what: string) => void;
 
+export interface PackageSource {
+  readonly architecture: GuestArchitecture;
+  readonly progress: Progress;
+  /** Fetch the newest packages, also where the cache has some. */
+  readonly refresh: boolean;
+}
+
 const REMEDY =
   'Use a machine whose apt knows a Debian archive (/etc/apt/sources.list.d) and reaches it.';
 
+/** Gives packages to `use`, and cleans up behind it. */
+export async function withDebianPackages<T>(
+  source: PackageSource,
+  use: (packages: DebianPackages) => Promise<T>,
+): Promise<T> {
+  const packages = new DebianPackages(source);
+  try {
+    return await use(packages);
+  } finally {
+    packages.close();
+  }
+}
+
 /**
- * Debian packages of any architecture, unpacked into the cache, without root: apt works on a state of its own in the
- * cache, with the sources and keys of the system. What was fetched once is used from then on, also without a network.
+ * Debian packages of any architecture, unpacked into the cache, without root: apt works on a state of its own, with the
+ * sources and keys of the system. What was fetched once is used from then on, also without a network.
  */
 export class DebianPackages {
-  readonly #architecture: GuestArchitecture;
-  readonly #progress: Progress;
+  readonly #source: PackageSource;
+  readonly #debian: string;
   readonly #folder: string;
-  #listsAreFresh = false;
+  /** What has been looked up already: a refresh happens once. */
+  readonly #found = new Map<string, string>();
+  /** apt's own state, with fresh lists; a folder for each process, for apt lets no two work on one. */
+  #state: string | undefined;
+  #updateFailure: unknown;
 
-  constructor(architecture: GuestArchitecture, progress: Progress, cache = cacheDirectory()) {
-    this.#architecture = architecture;
-    this.#progress = progress;
-    this.#folder = join(cache, 'debian', DEBIAN_NAME[architecture]);
+  constructor(source: PackageSource) {
+    this.#source = source;
+    this.#debian = DEBIAN_NAME[source.architecture];
+    this.#folder = join(cacheDirectory(), 'debian', this.#debian);
+  }
+
+  /** Removes what fetching left. The packages stay in the cache. */
+  close(): void {
+    if (this.#state !== undefined) rmSync(this.#state, { recursive: true, force: true });
+    this.#state = undefined;
   }
 
   /**
-   * Where the newest version of a package that is in the cache lies unpacked. It is fetched if there is none, or if it
-   * is asked for the newest one that there is.
+   * Where a package lies unpacked, in the newest version that the cache has.
    *
-   * @throws UnsupportedError if it cannot be fetched.
+   * @throws UnsupportedError if it is not there and cannot be fetched.
    */
-  async unpacked(name: string, { refresh = false } = {}): Promise<string> {
-    return (refresh ? undefined : this.#newest(name)) ?? (await this.#fetch(name));
+  unpacked(name: string): Promise<string> {
+    const isIt = (folder: string) => folder.startsWith(`${name}_`);
+    return this.#find(name, isIt, () => this.#fetch(name));
   }
 
-  /** The kernel package that Debian's meta package for clouds stands for, unpacked. */
-  async cloudKernel(options: { refresh?: boolean } = {}): Promise<string> {
-    const debian = DEBIAN_NAME[this.#architecture];
-    const name = /^linux-image-\d[^_]*$/;
-    const cached = options.refresh
-      ? undefined
-      : this.#versions((entry) => entry.includes(`-cloud-${debian}_`)).at(-1);
-    if (cached !== undefined) return cached;
-    await this.#updateLists();
-    const meta = `linux-image-cloud-${debian}`;
-    const depends = await this.#apt('apt-cache', ['depends', meta]);
-    const kernel = depends
-      .split('\n')
-      .map((line) => line.trim().replace(/^Depends: /, ''))
-      .find((line) => name.test(line));
-    if (kernel === undefined) throw new UnsupportedError(`apt knows no ${meta}`, REMEDY);
-    return this.#fetch(kernel);
+  /** The kernel package that Debian's meta package for clouds stands for, likewise. */
+  cloudKernel(): Promise<string> {
+    const meta = `linux-image-cloud-${this.#debian}`;
+    const isIt = (folder: string) => folder.includes(`-cloud-${this.#debian}_`);
+    return this.#find(meta, isIt, async () => {
+      const depends = await this.#apt('apt-cache', ['depends', meta]);
+      const kernel = /Depends: (linux-image-\d\S*)/.exec(depends)?.[1];
+      if (kernel === undefined) throw new UnsupportedError(`apt knows no ${meta}`, REMEDY);
+      return this.#fetch(kernel);
+    });
   }
 
-  /** Package folders are called as Debian's files are, name_version_architecture; the last is the newest. */
-  #versions(matches: (entry: string) => boolean): readonly string[] {
-    if (!existsSync(this.#folder)) return [];
-    return readdirSync(this.#folder)
-      .filter((entry) => !entry.startsWith('.') && matches(entry))
+  async #find(
+    key: string,
+    isIt: (folder: string) => boolean,
+    fetch: () => Promise<string>,
+  ): Promise<string> {
+    const cached = this.#source.refresh ? undefined : this.#newest(isIt);
+    const path = this.#found.get(key) ?? cached ?? (await fetch());
+    this.#found.set(key, path);
+    return path;
+  }
+
+  /** Package folders are called as Debian's files are, name_version_architecture. */
+  #newest(isIt: (folder: string) => boolean): string | undefined {
+    if (!existsSync(this.#folder)) return undefined;
+    const name = readdirSync(this.#folder)
+      .filter((entry) => !entry.startsWith('.') && isIt(entry))
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-      .map((entry) => join(this.#folder, entry));
-  }
-
-  #newest(name: string): string | undefined {
-    return this.#versions((entry) => entry.startsWith(`${name}_`)).at(-1);
+      .at(-1);
+    return name === undefined ? undefined : join(this.#folder, name);
   }
 
   async #fetch(name: string): Promise<string> {
-    await this.#updateLists();
-    this.#progress(`fetching ${name} (${DEBIAN_NAME[this.#architecture]})`);
+    this.#source.progress(`fetching ${name} (${this.#debian})`);
     mkdirSync(this.#folder, { recursive: true });
     const download = mkdtempSync(join(this.#folder, '.download-'));
     try {
       await this.#apt('apt-get', ['download', name], download);
       const file = readdirSync(download).find((entry) => entry.endsWith('.deb'));
       if (file === undefined) throw new UnsupportedError(`apt did not fetch ${name}`, REMEDY);
-      const target = join(this.#folder, file.replace(/\.deb$/, ''));
-      return await filledOnce(target, async (folder) => {
+      return await filledOnce(join(this.#folder, file.replace(/\.deb$/, '')), async (folder) => {
         await runTool('dpkg-deb', ['-x', join(download, file), folder], { remedy: REMEDY });
       });
     } finally {
@@ -87,22 +116,42 @@ export class DebianPackages {
     }
   }
 
-  async #updateLists(): Promise<void> {
-    if (this.#listsAreFresh) return;
-    this.#progress(`reading Debian's package lists (${DEBIAN_NAME[this.#architecture]})`);
-    await this.#apt('apt-get', ['update']);
-    this.#listsAreFresh = true;
+  /** apt with fresh lists. If the lists could not be read, that is the reason for whatever fails then. */
+  async #apt(
+    tool: 'apt-get' | 'apt-cache',
+    args: readonly string[],
+    cwd?: string,
+  ): Promise<string> {
+    if (this.#state === undefined) {
+      this.#source.progress(`reading Debian's package lists (${this.#debian})`);
+      this.#state = this.#newState();
+      try {
+        await this.#aptOn(this.#state, 'apt-get', ['update']);
+      } catch (error) {
+        // Some source of many may be out of reach, and not be needed.
+        this.#updateFailure = error;
+      }
+    }
+    try {
+      return await this.#aptOn(this.#state, tool, args, cwd);
+    } catch (error) {
+      throw this.#updateFailure ?? error;
+    }
   }
 
-  #apt(tool: 'apt-get' | 'apt-cache', args: readonly string[], cwd?: string): Promise<string> {
-    const debian = DEBIAN_NAME[this.#architecture];
-    const state = join(this.#folder, '.apt');
+  #newState(): string {
+    mkdirSync(this.#folder, { recursive: true });
+    const state = mkdtempSync(join(this.#folder, '.apt-'));
     mkdirSync(join(state, 'lists', 'partial'), { recursive: true });
     mkdirSync(join(state, 'cache', 'archives', 'partial'), { recursive: true });
     writeFileSync(join(state, 'status'), '');
+    return state;
+  }
+
+  #aptOn(state: string, tool: string, args: readonly string[], cwd?: string): Promise<string> {
     const options = {
-      'APT::Architecture': debian,
-      'APT::Architectures': debian,
+      'APT::Architecture': this.#debian,
+      'APT::Architectures': this.#debian,
       // Root's apt would otherwise want to write as another user, who may not write here.
       'APT::Sandbox::User': 'root',
       'Dir::State': state,
@@ -111,9 +160,7 @@ export class DebianPackages {
       'Dir::Cache': join(state, 'cache'),
     };
     const flags = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-    return runTool(tool, [...args, '-q', ...flags], {
-      remedy: REMEDY,
-      ...(cwd === undefined ? {} : { cwd }),
-    });
+    const place = cwd === undefined ? {} : { cwd };
+    return runTool(tool, [...args, '-q', ...flags], { remedy: REMEDY, ...place });
   }
 }

@@ -5,7 +5,7 @@ import { UnsupportedError } from '../hal/contract/errors.js';
 import type { GuestArchitecture } from './architecture.js';
 import { cacheDirectory, filledOnce } from './cache.js';
 import { type CpioEntry, cpioArchive } from './cpio.js';
-import { DebianPackages, type Progress } from './debian-packages.js';
+import type { DebianPackages } from './debian-packages.js';
 import { GUEST_INIT, GUEST_MODULES } from './guest-init.js';
 
 /** A Linux kernel and what it starts with. */
@@ -35,8 +35,8 @@ export function kernelFiles(unpacked: string): { release: string; image: string;
 }
 
 /** Debian's busybox without shared libraries: what a small system has beside its kernel. */
-export async function busyboxFile(packages: DebianPackages, refresh = false): Promise<string> {
-  const unpacked = await packages.unpacked('busybox-static', { refresh });
+export async function busyboxFile(packages: DebianPackages): Promise<string> {
+  const unpacked = await packages.unpacked('busybox-static');
   const file = ['bin/busybox', 'usr/bin/busybox']
     .map((name) => join(unpacked, name))
     .find((name) => existsSync(name));
@@ -56,21 +56,17 @@ export function smallSystem(busybox: string, init: string): readonly CpioEntry[]
 }
 
 /**
- * Debian's newest cloud kernel and an initrd for it, fetched by apt into the cache without root. Nothing is fetched if
- * both are there.
+ * Debian's cloud kernel and an initrd for it, in the cache. Nothing is fetched that is there.
  *
- * @throws UnsupportedError if they cannot be fetched.
+ * @throws UnsupportedError if something cannot be fetched.
  */
 export async function guestImage(
+  packages: DebianPackages,
   architecture: GuestArchitecture,
-  { progress = () => {}, refresh = false }: { progress?: Progress; refresh?: boolean } = {},
 ): Promise<GuestImage> {
-  const packages = new DebianPackages(architecture, progress);
-  const unpacked = await packages.cloudKernel({ refresh });
-  const { release, image, modules } = kernelFiles(unpacked);
-  const busybox = await busyboxFile(packages, refresh);
+  const { release, image, modules } = kernelFiles(await packages.cloudKernel());
   const archive = cpioArchive([
-    ...smallSystem(busybox, GUEST_INIT),
+    ...smallSystem(await busyboxFile(packages), GUEST_INIT),
     ...GUEST_MODULES.map(
       (module): CpioEntry => ({
         kind: 'file',

@@ -6,18 +6,19 @@ import { UnsupportedError } from '../hal/contract/errors.js';
 /** mke2fs and debugfs lie where an ordinary user's PATH does not look. */
 const MORE_FOLDERS = ['/usr/sbin', '/sbin'];
 
-/** The path of a program, or undefined if it is not installed. */
+/** The path of a program, or undefined if it is not installed. A name with a slash is a path already. */
 export function findTool(name: string, path = process.env['PATH'] ?? ''): string | undefined {
-  return [...path.split(':').filter((folder) => folder !== ''), ...MORE_FOLDERS]
-    .map((folder) => join(folder, name))
-    .find((file) => {
+  const folders = [...path.split(':').filter((folder) => folder !== ''), ...MORE_FOLDERS];
+  return (name.includes('/') ? [name] : folders.map((folder) => join(folder, name))).find(
+    (file) => {
       try {
         accessSync(file, constants.X_OK);
         return true;
       } catch {
         return false;
       }
-    });
+    },
+  );
 }
 
 /**

@@ -27,7 +27,7 @@ for (const { what, head, fileBytes, code, says } of [
   },
   {
     what: 'another magic',
-    head: arm64ImageHead({ 56: [0x41] }),
+    head: arm64ImageHead({ 56: [0] }),
     code: 'BAD_KERNEL',
     says: /no Image header/,
   },

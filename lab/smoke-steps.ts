@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { GuestArchitecture } from '../src/guest-image/architecture.js';
+import { packageRoot } from '../src/package-info.js';
+
+/** One thing that the smoke test does in the host, and what is checked of it here afterwards. */
+export interface SmokeStep {
+  readonly name: string;
+  readonly architectures: readonly GuestArchitecture[];
+  /** For the host's shell; it must end with 0. */
+  readonly command: string;
+  /** Checks what came back. Returns what is wrong, or undefined. */
+  readonly check?: (outFolder: string) => string | undefined;
+}
+
+const BOTH: readonly GuestArchitecture[] = ['x86_64', 'arm64'];
+
+export const SMOKE_STEPS: readonly SmokeStep[] = [
+  { name: 'kvm', architectures: BOTH, command: 'test -c /dev/kvm && halyard doctor' },
+  {
+    name: 'files',
+    architectures: BOTH,
+    command: 'mkdir "/out/a folder" && uname -m >"/out/a folder/machine"',
+  },
+  {
+    name: 'replay',
+    architectures: BOTH,
+    command: 'halyard replay recordings/boot/run.mcap recordings/burst-to-maximum/run.mcap',
+  },
+  {
+    name: 'micro guest',
+    architectures: ['x86_64'],
+    command: 'halyard run --memory 256 --touch 64 --seconds 5 --record /out/run.mcap',
+    check: (folder) => replayHere(join(folder, 'run.mcap')),
+  },
+];
+
+/** A trace from the host must replay on this machine. */
+function replayHere(trace: string): string | undefined {
+  const command = join(packageRoot(), 'dist', 'bin', 'halyard.cjs');
+  const args = [command, 'replay', trace];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  return status === 0 && stdout.includes('identical') ? undefined : `${stdout}${stderr}`;
+}
+
+/** One script that does all steps and leaves "CODE NAME" of each in /out/steps. */
+export function smokeScript(steps: readonly SmokeStep[]): string {
+  const lines = steps.map(
+    ({ name, command }) => `echo '== ${name}'\n( ${command}\n)\necho "$? ${name}" >>/out/steps`,
+  );
+  return lines.join('\n');
+}
+
+/** What is wrong with the steps, by what the script left. */
+export function failedSteps(steps: readonly SmokeStep[], results: string): readonly string[] {
+  const codes = new Map(
+    results
+      .split('\n')
+      .map((line) => /^(\d+) (.+)$/.exec(line))
+      .filter((match) => match !== null)
+      .map(([, code, name]) => [name, Number(code)] as const),
+  );
+  return steps
+    .filter(({ name }) => codes.get(name) !== 0)
+    .map(({ name }) => `${name}: ${codes.has(name) ? `exit code ${codes.get(name)}` : 'not done'}`);
+}
