@@ -77,7 +77,10 @@ function addRunOptions(command: Command): Command {
       sizeInMiB,
       DEFAULT_CONFIG.ramMiB,
     )
-    .option('--kernel <file>', 'boot this Linux kernel (bzImage) instead of the micro guest')
+    .option(
+      '--kernel <file>',
+      'boot this Linux kernel (bzImage, or Image on arm64) instead of the micro guest',
+    )
     .option('--initrd <file>', 'with this initial RAM disk')
     .option('--append <text>', "the kernel's command line", DEFAULT_COMMAND_LINE)
     .option('--cpus <n>', 'vCPUs of a Linux guest', wholeNumber, DEFAULT_CONFIG.cpus)
@@ -138,6 +141,8 @@ function givenConfig(flags: Flags): unknown {
   const scenario = flags['scenario'] as string | undefined;
   const linux = { commandLine: flags['append'], hasInitrd: flags['initrd'] !== undefined };
   return {
+    // Of this machine: KVM runs no other.
+    guestArchitecture: nativeArchitecture() === 'arm64' ? 'aarch64' : 'x86_64',
     ramMiB: flags['memory'],
     margin: flags['margin'],
     seconds: flags['seconds'],

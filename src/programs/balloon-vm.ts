@@ -52,9 +52,10 @@ const SAMPLE_NS = NS_PER_S / 2;
 const BALLOON_SLOT = 0;
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
+const RNG_SEED_BYTES = 64;
 const SHUFFLE_SEED = 20180724;
 
-function bootOf(config: BalloonVmConfig): GuestBoot {
+function bootOf(config: BalloonVmConfig, entropy: Entropy): GuestBoot {
   const { linux } = config;
   if (linux === null) return microGuestBoot(config);
   return linuxBoot(config.guestArchitecture, {
@@ -62,7 +63,15 @@ function bootOf(config: BalloonVmConfig): GuestBoot {
     initrd: linux.hasInitrd ? INITRD_IMAGE : null,
     commandLine: linux.commandLine,
     virtioSlots: [BALLOON_SLOT],
+    // A PC's kernel has the time stamp counter and RDRAND; an arm64 one may have nothing.
+    rngSeed: config.guestArchitecture === 'aarch64' ? rngSeed(entropy) : undefined,
   });
+}
+
+function rngSeed(entropy: Entropy): Uint8Array {
+  const into = new Uint8Array(RNG_SEED_BYTES);
+  entropy.fill({ into });
+  return into;
 }
 
 function microGuestBoot({ work }: BalloonVmConfig): GuestBoot {
@@ -102,6 +111,7 @@ export class BalloonVm implements ProgramRoot {
     @inject(Channel) private readonly channel: Channel,
     @inject(Clock) private readonly clock: Clock,
     @inject(Console) private readonly console: Console,
+    @inject(Entropy) private readonly entropy: Entropy,
     @inject(Process) private readonly process: Process,
   ) {}
 
@@ -134,7 +144,7 @@ export class BalloonVm implements ProgramRoot {
       architecture: config.guestArchitecture,
       ramBytes: ramBytes(config),
       cpus: config.cpus,
-      boot: bootOf(config),
+      boot: bootOf(config, this.entropy),
       onLine: (line) => {
         this.observer.guestLine?.(line);
         this.#scenario?.line(line);
