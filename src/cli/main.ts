@@ -100,6 +100,12 @@ function addRunOptions(command: Command): Command {
     .option('--touch <MiB>', 'memory that the guest uses', number, work.touchBytes / BYTES_PER_MIB)
     .option('--time-scale <x>', "multiplies the policy's timers; 1 is the original", number, 1)
     .addOption(
+      new Option(
+        '--expects <what>',
+        'what the run must show, here and on every replay: recovery',
+      ).choices(['recovery']),
+    )
+    .addOption(
       new Option('--device <where>', 'where the balloon device runs')
         .choices(['in-process', 'process'])
         .default(DEFAULT_CONFIG.device),
@@ -152,6 +158,7 @@ function givenConfig(flags: Flags): unknown {
     linux: flags['kernel'] === undefined ? null : linux,
     cpus: flags['cpus'],
     policy: flags['policy'],
+    expects: flags['expects'] ?? null,
     ...(scenario === undefined ? {} : { scenario: readJson('--scenario', scenario) }),
   };
 }

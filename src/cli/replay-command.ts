@@ -4,6 +4,7 @@ import {
   formatDivergence,
 } from '../hal/replay/divergence.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
+import type { Finding } from '../program.js';
 import type { ReplayObserver } from '../reactor/replay-driver.js';
 import { replayLane } from '../run.js';
 import { TraceFormatError } from '../trace/errors.js';
@@ -15,6 +16,7 @@ import {
   type TraceFile,
 } from '../trace/trace-file.js';
 import { EXIT, explain, UsageError } from './failure.js';
+import { allHold, showFindings } from './findings.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
 
@@ -39,6 +41,8 @@ export interface ReplayResult {
   readonly recordedSeconds: number;
   readonly replaySeconds: number;
   readonly divergence: DivergenceReport | undefined;
+  /** What the recorded configuration says that a run must show; empty if nothing. */
+  readonly findings: readonly Finding[];
   readonly warnings: readonly string[];
 }
 
@@ -63,6 +67,7 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
     );
   }
   const config = program.parseConfig(trace.program.config);
+  const check = program.check?.(config);
   const started = performance.now();
   const lanes: LaneResult[] = [];
   const span = { first: Number.POSITIVE_INFINITY, last: 0 };
@@ -73,7 +78,8 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
         span.last = Math.max(span.last, timeNs);
       },
     };
-    const options = { match: flags.match, complete: lane.outcome === 'stopped', observer };
+    const extra = check?.lane === lane.name ? check.modules : [];
+    const options = { match: flags.match, complete: lane.outcome === 'stopped', observer, extra };
     try {
       const { turns, calls } = readLane(trace, lane, (source) =>
         replayLane(program, lane.name, config, source, options),
@@ -82,14 +88,14 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
     } catch (error) {
       if (!(error instanceof DivergenceError)) throw error;
       const report = { ...error.report, recordAgain: recordAgain(trace) };
-      return result(trace, flags, 'diverged', lanes, span, started, report);
+      return result(trace, flags, 'diverged', lanes, span, started, { divergence: report });
     }
   }
   if (lanes.every(({ turns }) => turns === 0)) {
     const reason = 'it holds no turn: the recording broke off before the first';
     throw new TraceFormatError('TRACE_TRUNCATED', path, 0, reason);
   }
-  return result(trace, flags, 'identical', lanes, span, started, undefined);
+  return result(trace, flags, 'identical', lanes, span, started, { findings: check?.findings() });
 }
 
 function result(
@@ -99,7 +105,7 @@ function result(
   lanes: readonly LaneResult[],
   span: { first: number; last: number },
   started: number,
-  divergence: DivergenceReport | undefined,
+  found: { divergence?: DivergenceReport; findings?: readonly Finding[] | undefined },
 ): ReplayResult {
   return {
     file: trace.path,
@@ -108,7 +114,8 @@ function result(
     lanes,
     recordedSeconds: Math.max(0, (span.last - span.first) / 1e9),
     replaySeconds: (performance.now() - started) / 1000,
-    divergence,
+    divergence: found.divergence,
+    findings: found.findings ?? [],
     warnings: trace.warnings,
   };
 }
@@ -131,7 +138,8 @@ export async function replayCommand(
       const replayed = await replayFile(file, flags);
       results.push(replayed);
       show(replayed, output);
-      if (replayed.verdict === 'diverged') exitCode = Math.max(exitCode, EXIT.failed);
+      if (replayed.verdict === 'diverged' || !allHold(replayed.findings))
+        exitCode = Math.max(exitCode, EXIT.failed);
     } catch (error) {
       const { line, exitCode: code, code: name } = explain(error);
       output.warn(line);
@@ -156,6 +164,7 @@ function show(replayed: ReplayResult, output: Output): void {
     return;
   }
   const { recordedSeconds, replaySeconds, match } = replayed;
+  showFindings(replayed.findings, output);
   const factor = Math.round(recordedSeconds / replaySeconds);
   output.line(
     `${replayed.file}: identical (${match}); ${recordedSeconds.toFixed(1)} s of run replayed in ` +

@@ -1,7 +1,10 @@
 import { createWriteStream, fstatSync, openSync, statSync, type WriteStream } from 'node:fs';
 import { describeVmEnd, isOrderly } from '../machine/vm-end.js';
+import type { Finding } from '../program.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
+import { type BalloonVmObserver, balloonCheck } from '../programs/balloon-vm.js';
 import { EXIT, explain, UsageError } from './failure.js';
+import { allHold, showFindings } from './findings.js';
 import type { GuestImages } from './hardware.js';
 import { type LiveEnd, runLive } from './live.js';
 import { mebibytes, type Output } from './output.js';
@@ -23,6 +26,8 @@ export interface RunResult extends RunSummary {
   readonly traceBytes: number | undefined;
   /** Why the trace is not whole. */
   readonly traceError: string | undefined;
+  /** What the configuration says that the run must show. */
+  readonly findings: readonly Finding[];
   readonly exitCode: number;
 }
 
@@ -33,12 +38,13 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
   if (flags.record !== undefined) refuseOwnOutput(flags.record);
   const showsConsole = flags.config.linux !== null && flags.console === undefined && !output.json;
   const view = viewOf(flags, output, showsConsole);
+  const check = balloonCheck(flags.config);
   const file = flags.console === undefined ? undefined : consoleFile(flags.console, output);
   const end = await runLive({
     config: flags.config,
     record: flags.record,
     onTraceError: flags.onTraceError,
-    observer: view,
+    observer: check === undefined ? view : bothObservers(view, check),
     console: file ?? (showsConsole ? process.stdout : undefined),
     input: showsConsole ? process.stdin : undefined,
     images: flags.images,
@@ -47,13 +53,15 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
   file?.end();
   if (end.failure !== undefined) throw end.failure;
   const summary = view.summary();
+  const findings = check?.findings() ?? [];
   return {
     ...summary,
     turns: end.turns,
     trace: flags.record,
     traceBytes: end.traceBytes,
     traceError: end.traceError?.message,
-    exitCode: exitCodeOf(summary, end),
+    findings,
+    exitCode: allHold(findings) ? exitCodeOf(summary, end) : EXIT.failed,
   };
 }
 
@@ -103,6 +111,24 @@ function exitCodeOf(summary: RunSummary, end: LiveEnd): number {
   return summary.end === undefined || isOrderly(summary.end) ? EXIT.ok : EXIT.failed;
 }
 
+/** Two that look on at the same run. */
+function bothObservers(one: BalloonVmObserver, other: BalloonVmObserver): BalloonVmObserver {
+  const names = [
+    'sample',
+    'decision',
+    'notice',
+    'guestLine',
+    'actualChanged',
+    'ended',
+    'noted',
+  ] as const;
+  const tell = (name: (typeof names)[number]) => (value: never) => {
+    one[name]?.(value);
+    other[name]?.(value);
+  };
+  return Object.fromEntries(names.map((name) => [name, tell(name)])) as BalloonVmObserver;
+}
+
 export async function runCommand(flags: RunFlags, output: Output): Promise<number> {
   const result = await runAndShow(flags, output);
   say(result, output);
@@ -120,6 +146,7 @@ export function say(result: RunResult, output: Output): void {
         `${highestBalloonMiB.toFixed(0)} MiB, available is ${lastAvailableMiB} MiB now`,
     );
   }
+  showFindings(result.findings, output);
   if (result.trace !== undefined && result.traceBytes !== undefined) {
     const broken = result.traceError === undefined ? '' : ', broken off';
     output.line(`trace: ${result.trace} (${mebibytes(result.traceBytes)}${broken})`);

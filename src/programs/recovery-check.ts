@@ -137,7 +137,7 @@ export class RecoveryCheck {
     return {
       what,
       holds: this.#shrinks.length > 0 && tookNs <= limitNs && this.#actualPages === 0,
-      detail: `after ${seconds(tookNs)}, in ${this.#shrinks.length} steps; the guest's holds ${this.#actualPages} pages`,
+      detail: `after ${seconds(tookNs)}, in ${this.#shrinks.length} steps; the guest holds ${this.#actualPages} pages`,
     };
   }
 
