@@ -29,7 +29,11 @@ function attachBoard(context: BoardContext): Board {
     onLine?.(line);
     watch.line(line);
   });
-  return { close: () => serial.close(), reasonOf: (end) => watch.reasonOf(end) };
+  return {
+    type: (data) => serial.receive(data),
+    close: () => serial.close(),
+    reasonOf: (end) => watch.reasonOf(end),
+  };
 }
 
 function loadLinux(guest: LinuxGuest, context: BootContext): EntryPoint {

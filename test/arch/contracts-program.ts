@@ -27,7 +27,7 @@ export interface Findings {
   readonly hugeRegion: HalErrorCode | 'made';
   readonly kvm: HalErrorCode | 'asked';
   readonly kvmSays: string;
-  readonly licenseSha256: string;
+  readonly packageSha256: string;
   readonly random: readonly number[];
 }
 
@@ -102,13 +102,13 @@ export class Contracts {
       'a page that was kept is another',
     );
     const residentAfterDiscard = mmap.residency({ region });
-    const { length, sha256 } = mmap.load({ region, offset: 0, path: 'LICENSE' });
-    const tail = { path: 'LICENSE', fileOffset: length - 16, maxLength: 100 };
+    const { length, sha256 } = mmap.load({ region, offset: 0, path: 'package.json' });
+    const tail = { path: 'package.json', fileOffset: length - 16, maxLength: 100 };
     must(mmap.loadRange({ region, offset: 0, ...tail }).length === 16, 'the tail has not 16 bytes');
     mmap.closeRegion({ region });
     const huge = { name: 'huge', size: HUGE_BYTES };
     const hugeRegion = attempt('made', () => mmap.closeRegion({ region: mmap.createRegion(huge) }));
-    return { pageBytes, primitive, residentAfterDiscard, hugeRegion, licenseSha256: sha256 };
+    return { pageBytes, primitive, residentAfterDiscard, hugeRegion, packageSha256: sha256 };
   }
 
   #ringBell(): void {

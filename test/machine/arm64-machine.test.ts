@@ -283,3 +283,12 @@ test('a reset after a panic is the panic', async (t) => {
   t.deepEqual(ends, [{ kind: 'panic', message: 'no init' }]);
   t.deepEqual(lines, ['[ 1.0] Kernel panic - not syncing: no init']);
 });
+
+test('what is typed is read from the serial port', (t) => {
+  const { exit, machine, inTurn, called } = boot();
+  const modemControl = { address: 0x40000004, isWrite: true, data: Uint8Array.of(0x0b) };
+  exit({ reason: 'mmio', ...modemControl });
+  inTurn(() => machine.type(Uint8Array.of(0x61)));
+  exit({ reason: 'mmio', address: 0x40000000, data: new Uint8Array(1) });
+  t.deepEqual(called('complete').at(-1).data, Uint8Array.of(0x61));
+});
