@@ -9,9 +9,6 @@
         "native/disk.cc",
         "native/entropy.cc",
         "native/event-fd.cc",
-        "native/kvm.cc",
-        "native/kvm-devices.cc",
-        "native/kvm-vcpu.cc",
         "native/mmap.cc",
         "native/seccomp.cc",
         "native/watcher.cc",
@@ -24,19 +21,48 @@
         "native/core/load-file.cc",
         "native/core/poller.cc",
         "native/core/sha256.cc",
-        "native/core/shared-memory.cc",
-        "native/kvm/coalesced-ring.cc",
-        "native/kvm/event-queue.cc",
-        "native/kvm/exit.cc",
-        "native/kvm/resources.cc",
-        "native/kvm/vcpu-thread.cc",
-        "native/arch/x86_64/kvm-arch.cc",
-        "native/arch/x86_64/kvm-registers.cc",
-        "native/arch/x86_64/kvm-tables.cc",
-        "native/arch/x86_64/sha256-blocks.cc"
+        "native/core/shared-memory.cc"
+      ],
+      "variables": {
+        "kvm_sources": [
+          "native/kvm.cc",
+          "native/kvm-devices.cc",
+          "native/kvm-vcpu.cc",
+          "native/kvm/coalesced-ring.cc",
+          "native/kvm/event-queue.cc",
+          "native/kvm/exit.cc",
+          "native/kvm/resources.cc",
+          "native/kvm/vcpu-thread.cc"
+        ]
+      },
+      "conditions": [
+        ["target_arch == 'x64'", {
+          "sources": [
+            "<@(kvm_sources)",
+            "native/arch/x86_64/kvm-arch.cc",
+            "native/arch/x86_64/kvm-registers.cc",
+            "native/arch/x86_64/kvm-tables.cc",
+            "native/arch/x86_64/sha256-blocks.cc"
+          ]
+        }],
+        ["target_arch == 'arm64'", {
+          "sources": [
+            "<@(kvm_sources)",
+            "native/arch/arm64/kvm-arch.cc",
+            "native/arch/generic/sha256-blocks.cc"
+          ]
+        }],
+        ["target_arch == 'arm'", {
+          "sources": ["native/arch/arm/kvm.cc", "native/arch/generic/sha256-blocks.cc"]
+        }]
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=9", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "defines": [
+        "NAPI_VERSION=9",
+        "NAPI_DISABLE_CPP_EXCEPTIONS",
+        "_FILE_OFFSET_BITS=64",
+        "_TIME_BITS=64"
+      ],
       "cflags_cc!": ["-std=gnu++17"],
       "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-fvisibility=hidden"]
     }

@@ -21,10 +21,11 @@ import { writeDisk } from './ext4.js';
 /** What of the project goes into the host, beside the packages that it needs. */
 const PROJECT = ['package.json', 'dist', 'build/guest', 'recordings'];
 
-/** Where the addon of the host's architecture is looked for; a cross build leaves its own in a folder named after it. */
+/** Where the addon of the host's architecture is: built here, or crossed by `npm run prebuilds`. */
 export function addonPath(architecture: GuestArchitecture): string {
-  const folder = architecture === nativeArchitecture() ? 'build' : `build/${architecture}`;
-  return `${folder}/Release/halyard.node`;
+  if (architecture === nativeArchitecture()) return 'build/Release/halyard.node';
+  const arch = architecture === 'x86_64' ? 'x64' : architecture;
+  return `prebuilds/linux-${arch}/halyard.uv1.glibc.node`;
 }
 
 /** Images of so many states of the project are kept. */
@@ -43,8 +44,6 @@ function packagePaths(root: string): readonly string[] {
 interface ProjectFile {
   /** Relative to the project. */
   readonly path: string;
-  /** Where it lies in the host, likewise; absent: in the same place. */
-  readonly as?: string;
   readonly kind: 'file' | 'link';
 }
 
@@ -67,10 +66,10 @@ function* filesUnder(root: string, path: string): Generator<ProjectFile> {
 
 function digest(root: string, files: readonly ProjectFile[]): string {
   const hash = createHash('sha256');
-  for (const { path, as = path, kind } of files) {
+  for (const { path, kind } of files) {
     const full = join(root, path);
     const content = kind === 'file' ? readFileSync(full) : readlinkSync(full);
-    hash.update(`${kind} ${as} ${content.length}\n`).update(content);
+    hash.update(`${kind} ${path} ${content.length}\n`).update(content);
   }
   return hash.digest('hex').slice(0, 16);
 }
@@ -80,20 +79,15 @@ export async function projectDisk(
   root: string,
   { architecture, progress }: { architecture: GuestArchitecture; progress: Progress },
 ): Promise<string> {
-  const files: ProjectFile[] = [...PROJECT, ...packagePaths(root)].flatMap((path) => [
-    ...filesUnder(root, path),
-  ]);
-  const addon = addonPath(architecture);
-  if (existsSync(join(root, addon))) {
-    files.push({ path: addon, as: 'build/Release/halyard.node', kind: 'file' });
-  }
+  const paths = [...PROJECT, addonPath(architecture), ...packagePaths(root)];
+  const files = paths.flatMap((path) => [...filesUnder(root, path)]);
   const images = join(cacheDirectory(), 'lab', 'projects');
   const folder = join(images, digest(root, files));
   await filledOnce(folder, async (unfinished) => {
     progress('packing the project');
     const tree = mkdtempSync(join(unfinished, 'tree-'));
-    for (const { path, as = path, kind } of files) {
-      const target = join(tree, as);
+    for (const { path, kind } of files) {
+      const target = join(tree, path);
       mkdirSync(dirname(target), { recursive: true });
       if (kind === 'link') symlinkSync(readlinkSync(join(root, path)), target);
       else linkOrCopy(join(root, path), target);

@@ -33,6 +33,19 @@ export const SMOKE_STEPS: readonly SmokeStep[] = [
     command: 'halyard run --memory 256 --touch 64 --seconds 5 --record /out/run.mcap',
     check: (folder) => replayHere(join(folder, 'run.mcap')),
   },
+  {
+    name: 'contracts',
+    architectures: ['arm64'],
+    command: 'node dist/test/arch/contracts-child.js /tmp record',
+  },
+  {
+    name: 'linux',
+    architectures: ['arm64'],
+    command:
+      'halyard record /out/linux.mcap --config recordings/linux-on-arm64/config.json ' +
+      '--kernel /guest/vmlinuz --initrd /guest/initrd',
+    check: (folder) => replayHere(join(folder, 'linux.mcap')),
+  },
 ];
 
 /** A trace from the host must replay on this machine. */

@@ -63,11 +63,7 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   RegisterEntropy(*addon, Contract(env, session, "entropy"));
   RegisterChannel(*addon, Contract(env, session, "channel"));
   RegisterSeccomp(*addon, Contract(env, session, "seccomp"));
-  const Napi::Object kvm = Contract(env, session, "kvm");
-  RegisterKvm(*addon, kvm);
-  RegisterVcpu(*addon, kvm);
-  RegisterKvmDevices(*addon, kvm);
-  RegisterKvmArch(*addon, kvm);
+  RegisterKvm(*addon, Contract(env, session, "kvm"));
   RegisterWatcher(*addon, Contract(env, session, "watcher"));
   RegisterDisk(*addon, Contract(env, session, "disk"));
   return session;

@@ -59,7 +59,7 @@ napi_value CheckExtension(Call& call) {
 napi_value CreateVm(Call& call) {
   const int system = OpenKvmSystem(call);
   if (system < 0) return nullptr;
-  UniqueFd fd(RetryInterrupted([&] { return ioctl(system, KVM_CREATE_VM, 0); }));
+  UniqueFd fd(RetryInterrupted([&] { return ioctl(system, KVM_CREATE_VM, VmType(system)); }));
   if (!fd.valid()) return call.Fail(LastFailure("ioctl")), nullptr;
   // The capability's value is the ring's page in a vCPU's mapping; 0 if there is no ring.
   const int page = ioctl(system, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO);
@@ -154,9 +154,11 @@ napi_value SetIrqLine(Call& call) {
   const auto* vm = call.Open<Vm>(0);
   kvm_irq_level line = {};
   bool level = false;
-  if (vm == nullptr || !call.U32(1, "gsi", &line.irq) || !call.Bool(2, "level", &level)) {
+  uint32_t gsi = 0;
+  if (vm == nullptr || !call.U32(1, "gsi", &gsi) || !call.Bool(2, "level", &level)) {
     return nullptr;
   }
+  line.irq = IrqLineOf(gsi);
   line.level = level ? 1 : 0;
   return Control(call, vm->fd(), KVM_IRQ_LINE, &line);
 }
@@ -210,6 +212,9 @@ void RegisterKvm(Addon& addon, Napi::Object target) {
   Export<Irqfd, 4>(addon, target, "irqfd");
   Export<SetIrqLine, 3>(addon, target, "setIrqLine");
   Export<Coalesce, 5>(addon, target, "coalesce");
+  RegisterVcpu(addon, target);
+  RegisterKvmDevices(addon, target);
+  RegisterKvmArch(addon, target);
 }
 
 }  // namespace halyard

@@ -1,5 +1,6 @@
 // Builds the addon with node-gyp, and the micro guest. Quiet when all goes well; `npm ci` never fails because of it,
-// unless it is told `--must-work`.
+// unless it is told `--must-work`. The npm package has prebuilds (scripts/prebuilds.mjs): where one loads, nothing is
+// compiled; in a checkout one is only used if nothing can be compiled.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,6 +10,14 @@ import { fileURLToPath } from 'node:url';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const mustWork = process.argv.includes('--must-work');
 const logFile = join(root, 'build', 'native-build.log');
+
+/** Whether the package has an addon that loads in this Node. It is tried in a process of its own: loading could end it. */
+function prebuildLoads() {
+  if (!existsSync(join(root, 'prebuilds'))) return false;
+  const code = 'require(require("node-gyp-build").resolve(process.cwd()))';
+  const env = { ...process.env, PREBUILDS_ONLY: '1' };
+  return spawnSync(process.execPath, ['-e', code], { cwd: root, env }).status === 0;
+}
 
 function giveUp(reason) {
   const rest = 'replay and everything but the native profile work';
@@ -45,12 +54,13 @@ function hasTool(name) {
   return spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
+/** @returns why it was not built, or undefined. */
 function buildAddon() {
   for (const tool of [process.env.CXX ?? 'g++', 'make', 'python3']) {
-    if (!hasTool(tool)) giveUp(`${tool} is missing`);
+    if (!hasTool(tool)) return `${tool} is missing`;
   }
   const nodeGyp = findNodeGyp();
-  if (nodeGyp === undefined) giveUp('node-gyp is missing: run this through npm');
+  if (nodeGyp === undefined) return 'node-gyp is missing: run this through npm';
   const headers = nodeDirectory();
   const args = [nodeGyp, 'rebuild'];
   if (existsSync(join(root, 'build', 'Makefile'))) args.splice(1, 1, 'configure', 'build');
@@ -58,11 +68,10 @@ function buildAddon() {
   const result = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
   mkdirSync(dirname(logFile), { recursive: true });
   writeFileSync(logFile, `${result.stdout ?? ''}${result.stderr ?? ''}`);
-  if (result.status !== 0) {
-    const output = `${result.stdout}\n${result.stderr}`;
-    const line = /^.*(?:error:|Error:).*$/m.exec(output)?.[0].trim();
-    giveUp(`${line ?? 'node-gyp failed'}; the full log is build/native-build.log`);
-  }
+  if (result.status === 0) return undefined;
+  const output = `${result.stdout}\n${result.stderr}`;
+  const line = /^.*(?:error:|Error:).*$/m.exec(output)?.[0].trim();
+  return `${line ?? 'node-gyp failed'}; the full log is build/native-build.log`;
 }
 
 function buildGuest() {
@@ -76,6 +85,10 @@ function buildGuest() {
   if (mustWork) process.exit(1);
 }
 
+const isCheckout = existsSync(join(root, 'tsconfig.json'));
 if (process.platform !== 'linux') giveUp(`it needs Linux, this is ${process.platform}`);
-buildAddon();
+if (mustWork || isCheckout || !prebuildLoads()) {
+  const problem = buildAddon();
+  if (problem !== undefined && (mustWork || !prebuildLoads())) giveUp(problem);
+}
 buildGuest();

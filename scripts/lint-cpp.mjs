@@ -1,9 +1,16 @@
 // clang-format and clang-tidy over native/. `--fix` formats instead of complaining.
 import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { compilerFlags, hasTool, nodeHeaders, root, skip, sources } from './native-toolchain.mjs';
+import {
+  compilerFlags,
+  forEachInParallel,
+  hasTool,
+  nodeHeaders,
+  root,
+  skip,
+  sources,
+} from './native-toolchain.mjs';
 
 const fix = process.argv.includes('--fix');
 
@@ -34,17 +41,13 @@ function tidyOne(source, flags) {
   });
 }
 
-/** All sources, as many at a time as there are processors. */
+/** This architecture's sources. */
 async function tidy(headers) {
   const flags = compilerFlags(headers).filter((flag) => flag !== '-fPIC');
-  const waiting = [...sources()];
   let clean = true;
-  const worker = async () => {
-    for (let source = waiting.shift(); source !== undefined; source = waiting.shift()) {
-      clean = (await tidyOne(source, flags)) && clean;
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await forEachInParallel(sources(), async (source) => {
+    clean = (await tidyOne(source, flags)) && clean;
+  });
   return clean;
 }
 

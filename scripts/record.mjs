@@ -1,6 +1,16 @@
-// Records the shipped recordings again: all, or those named. Needs /dev/kvm and the addon.
-import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+// Records the shipped recordings again: all, or those named. Needs /dev/kvm and the addon; those of another architecture
+// need the lab.
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +23,7 @@ const all = readdirSync(folder, { withFileTypes: true })
   .map((entry) => entry.name);
 const names = process.argv.length > 2 ? process.argv.slice(2) : all;
 
-/** `record.json` says what happens to a run from outside. */
+/** `record.json` says what happens to a run from outside, and in which lab it runs. */
 function disturbance(name) {
   const file = join(folder, name, 'record.json');
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
@@ -51,10 +61,23 @@ async function record(name, trace) {
   return ended;
 }
 
+/** Records one run of a Linux guest in the lab. @returns the exit code */
+function recordInLab(name, arch, trace) {
+  const out = mkdtempSync(join(tmpdir(), 'halyard-record-'));
+  const images = '--kernel /guest/vmlinuz --initrd /guest/initrd';
+  const command = `halyard record /out/run.mcap --config recordings/${name}/config.json ${images}`;
+  const args = ['dist/lab/main.js', '--arch', arch, '--out', out, command];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  if (status === 0) copyFileSync(join(out, 'run.mcap'), trace);
+  rmSync(out, { recursive: true });
+  return status ?? 1;
+}
+
 for (const name of names) {
   const trace = join(folder, name, 'run.mcap');
   console.log(`${name}:`);
-  const status = await record(name, trace);
+  const { lab } = disturbance(name);
+  const status = lab === undefined ? await record(name, trace) : recordInLab(name, lab, trace);
   if (status !== 0) process.exit(status);
   const { size } = statSync(trace);
   if (size > MAX_BYTES) {

@@ -1,8 +1,14 @@
 // Builds the addon with AddressSanitizer and UBSan beside the ordinary one, and runs the native tests on it.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { compilerFlags, hasTool, nodeHeaders, root, skip, sources } from './native-toolchain.mjs';
+import {
+  compileAddon,
+  compilerFlags,
+  hasTool,
+  nodeHeaders,
+  root,
+  skip,
+} from './native-toolchain.mjs';
 
 const what = 'the sanitizer tests are';
 const compiler = process.env.CXX ?? 'g++';
@@ -21,32 +27,6 @@ function must(command, args) {
   if (status !== 0) process.exit(status);
 }
 
-/** When any header was last changed: it may be any source's. */
-function newestHeader(directory = join(root, 'native')) {
-  return Math.max(
-    0,
-    ...readdirSync(directory, { withFileTypes: true }).map((entry) => {
-      const path = join(directory, entry.name);
-      if (entry.isDirectory()) return newestHeader(path);
-      return entry.name.endsWith('.h') ? statSync(path).mtimeMs : 0;
-    }),
-  );
-}
-
-function build(headers) {
-  const flags = [...compilerFlags(headers), ...sanitize, '-O1', '-g1', '-fno-omit-frame-pointer'];
-  const headersChanged = newestHeader();
-  const objects = sources().map((source) => {
-    const object = join(folder, `${source.replaceAll('/', '_')}.o`);
-    const changed = Math.max(statSync(join(root, source)).mtimeMs, headersChanged);
-    if (!existsSync(object) || statSync(object).mtimeMs < changed) {
-      must(compiler, [...flags, '-c', source, '-o', object]);
-    }
-    return object;
-  });
-  must(compiler, [...sanitize, '-shared', '-pthread', ...objects, '-o', addon]);
-}
-
 /** Node is built without sanitizers, so their run-time has to be there before everything else. */
 function runtime(name) {
   const { stdout } = spawnSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' });
@@ -60,8 +40,14 @@ if (headers === undefined) skip(what, 'Node was installed without its headers');
 const asan = runtime('libasan.so');
 const ubsan = runtime('libubsan.so');
 if (dirname(asan) === '.') skip(what, `${compiler} has no libasan`);
-mkdirSync(folder, { recursive: true });
-build(headers);
+await compileAddon({
+  compiler,
+  arch: process.arch,
+  flags: [...compilerFlags(headers), ...sanitize, '-O1', '-g1', '-fno-omit-frame-pointer'],
+  linkFlags: sanitize,
+  folder,
+  output: addon,
+});
 must(process.execPath, [
   join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
   '-p',

@@ -154,9 +154,4 @@ napi_value Call::BigInt(uint64_t value) const {
   return result;
 }
 
-napi_value NotOnThisArchitecture(Call& call) {
-  call.Refuse("UNSUPPORTED", "KVM has no such thing on this architecture");
-  return nullptr;
-}
-
 }  // namespace halyard

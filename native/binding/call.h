@@ -157,9 +157,6 @@ void Export(Addon& addon, Napi::Object target, const char* name) {
   target.Set(name, function);
 }
 
-/// A function that this architecture does not have.
-napi_value NotOnThisArchitecture(Call& call);
-
 // One for each contract, in the file of that name.
 void RegisterMmap(Addon& addon, Napi::Object target);
 void RegisterEventFd(Addon& addon, Napi::Object target);
@@ -168,9 +165,6 @@ void RegisterEntropy(Addon& addon, Napi::Object target);
 void RegisterChannel(Addon& addon, Napi::Object target);
 void RegisterSeccomp(Addon& addon, Napi::Object target);
 void RegisterKvm(Addon& addon, Napi::Object target);
-void RegisterVcpu(Addon& addon, Napi::Object target);
-void RegisterKvmDevices(Addon& addon, Napi::Object target);
-void RegisterKvmArch(Addon& addon, Napi::Object target);
 void RegisterWatcher(Addon& addon, Napi::Object target);
 void RegisterDisk(Addon& addon, Napi::Object target);
 

@@ -13,8 +13,11 @@ namespace halyard {
 
 class Mapping {
  public:
-  /// Maps `size` bytes of `fd`, shared, readable and writable.
-  static Result<Mapping> Shared(int fd, size_t size, off_t offset) {
+  /// Maps `bytes` bytes of `fd`, shared, readable and writable. ENOMEM also for more than this
+  /// architecture can address.
+  static Result<Mapping> Shared(int fd, uint64_t bytes, off_t offset) {
+    if (bytes > SIZE_MAX) return Failure{ENOMEM, "mmap"};
+    const auto size = static_cast<size_t>(bytes);
     void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     if (address == MAP_FAILED) return LastFailure("mmap");
     return Mapping(address, size);

@@ -111,4 +111,9 @@ Vcpu* OpenAccessible(Call& call) {
   return nullptr;
 }
 
+napi_value NotOnThisArchitecture(Call& call) {
+  call.Refuse("UNSUPPORTED", "KVM has no such thing on this architecture");
+  return nullptr;
+}
+
 }  // namespace halyard

@@ -117,4 +117,19 @@ napi_value Control(Call& call, int fd, unsigned long request, void* argument);  
 /// The vCPU of argument 0, if its ioctls can be made now.
 Vcpu* OpenAccessible(Call& call);
 
+/// A function that this architecture's KVM does not have.
+napi_value NotOnThisArchitecture(Call& call);
+
+// The contract's parts.
+void RegisterVcpu(Addon& addon, Napi::Object target);
+void RegisterKvmDevices(Addon& addon, Napi::Object target);
+
+// What each architecture has its own of, in native/arch/.
+
+void RegisterKvmArch(Addon& addon, Napi::Object target);
+/// What KVM_CREATE_VM is given.
+unsigned long VmType(int system);  // NOLINT(google-runtime-int)
+/// The name that KVM_IRQ_LINE has for a global system interrupt.
+uint32_t IrqLineOf(uint32_t gsi);
+
 }  // namespace halyard

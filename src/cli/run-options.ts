@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { nativeArchitecture } from '../guest-image/architecture.js';
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
 import {
   type BalloonChoice,
@@ -175,6 +176,8 @@ function givenConfig(flags: Flags): unknown {
   const scenario = flags['scenario'] as string | undefined;
   const linux = { commandLine: flags['append'], hasInitrd: flags['initrd'] !== undefined };
   return {
+    // Of this machine: KVM runs no other.
+    guestArchitecture: nativeArchitecture() === 'arm64' ? 'aarch64' : 'x86_64',
     ramMiB: flags['memory'],
     margin: flags['margin'],
     seconds: flags['seconds'],

@@ -23,7 +23,7 @@ export const Channel = defineHal('channel', {
     {
       returns: channel,
       opens: { name: 'name', handles: ['result'] },
-      syscalls: [syscall('fcntl')],
+      syscalls: [syscall({ x86_64: 'fcntl', aarch64: 'fcntl', arm: 'fcntl64' })],
     },
   ),
   /**

@@ -3,12 +3,26 @@ import { call, defineHal, event, type HalOf, nanoseconds, syscall } from './cont
 
 const timer = handle('timer');
 
+/** 32-bit arm has the call twice, and its C library takes the old one where the times fit 32 bits. */
+const setTime = [
+  syscall('timerfd_settime'),
+  syscall({ x86_64: 'timerfd_settime', aarch64: 'timerfd_settime', arm: 'timerfd_settime64' }),
+];
+
 /** Monotonic time and timers (CLOCK_MONOTONIC, timerfd). */
 export const Clock = defineHal('clock', {
   /** Nanoseconds since an arbitrary start; never goes back. */
   now: call(
     {},
-    { returns: nanoseconds, syscalls: [syscall('clock_gettime', { 0: 'CLOCK_MONOTONIC' })] },
+    {
+      returns: nanoseconds,
+      syscalls: [
+        syscall(
+          { x86_64: 'clock_gettime', aarch64: 'clock_gettime', arm: 'clock_gettime64' },
+          { 0: 'CLOCK_MONOTONIC' },
+        ),
+      ],
+    },
   ),
   /** Creates a disarmed timer. The name is for traces. */
   createTimer: call(
@@ -24,26 +38,14 @@ export const Clock = defineHal('clock', {
   arm: call(
     { timer, first: nanoseconds, period: nanoseconds },
     {
-      syscalls: [
-        syscall({
-          x86_64: 'timerfd_settime',
-          aarch64: 'timerfd_settime',
-          arm: 'timerfd_settime64',
-        }),
-      ],
+      syscalls: setTime,
     },
   ),
   /** Stops a timer. An expiry that is already queued is dropped. */
   disarm: call(
     { timer },
     {
-      syscalls: [
-        syscall({
-          x86_64: 'timerfd_settime',
-          aarch64: 'timerfd_settime',
-          arm: 'timerfd_settime64',
-        }),
-      ],
+      syscalls: setTime,
     },
   ),
   closeTimer: call({ timer }, { syscalls: [syscall('close')] }),

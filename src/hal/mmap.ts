@@ -6,6 +6,10 @@ import { asBytes, plainRead, plainWrite } from './contract/memory-effects.js';
 
 const region = handle('region');
 
+/** What the C library makes of fstat(2) and fcntl(2). */
+const fstat = syscall({ x86_64: 'fstat', aarch64: 'fstat', arm: 'statx' });
+const FCNTL = { x86_64: 'fcntl', aarch64: 'fcntl', arm: 'fcntl64' } as const;
+
 /**
  * Memory that a guest and its devices share. A region is a handle; no pointer and no raw view of it leaves the
  * contract, because reads through a view could not be recorded.
@@ -19,7 +23,7 @@ export const Mmap = defineHal('mmap', {
       syscalls: [
         syscall('memfd_create', { 1: 'MFD_CLOEXEC|MFD_ALLOW_SEALING' }),
         syscall({ x86_64: 'ftruncate', aarch64: 'ftruncate', arm: 'ftruncate64' }),
-        syscall('fcntl', { 1: 'F_ADD_SEALS' }),
+        syscall(FCNTL, { 1: 'F_ADD_SEALS' }),
         syscall(
           { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
           { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
@@ -37,8 +41,8 @@ export const Mmap = defineHal('mmap', {
     {
       returns: region,
       syscalls: [
-        syscall('fstat'),
-        syscall('fcntl', { 1: 'F_GET_SEALS' }),
+        fstat,
+        syscall(FCNTL, { 1: 'F_GET_SEALS' }),
         syscall(
           { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
           { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
@@ -103,7 +107,7 @@ export const Mmap = defineHal('mmap', {
       returns: { length: sizeInBytes, sha256: text },
       syscalls: [
         syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }),
-        syscall('fstat'),
+        fstat,
         syscall('read'),
         syscall('close'),
       ],
@@ -111,7 +115,7 @@ export const Mmap = defineHal('mmap', {
   ),
 
   /** How much of the region the host really holds in memory: allocated blocks of the memfd. */
-  residency: call({ region }, { returns: sizeInBytes, syscalls: [syscall('fstat')] }),
+  residency: call({ region }, { returns: sizeInBytes, syscalls: [fstat] }),
 
   /** How pages of this region are given back, and the host's page size. */
   describe: call(
@@ -141,7 +145,7 @@ export const Mmap = defineHal('mmap', {
       returns: { length: sizeInBytes, fileLength: sizeInBytes, sha256: text },
       syscalls: [
         syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }),
-        syscall('fstat'),
+        fstat,
         syscall({ x86_64: 'lseek', aarch64: 'lseek', arm: '_llseek' }),
         syscall('read'),
         syscall('close'),

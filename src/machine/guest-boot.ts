@@ -18,6 +18,8 @@ export interface BootContext {
   readonly tscKhz?: number;
   /** The version of its interrupt controller; arm64 only. */
   readonly gicVersion?: 2 | 3;
+  /** How the vCPUs call themselves (MPIDR_EL1's affinity); arm64 only. */
+  readonly cpuIds?: readonly number[];
 }
 
 /** The hardware that a machine is made of. */
@@ -49,6 +51,8 @@ export interface Board {
   type?(data: Uint8Array): void;
   /** Shows what of the console was not shown yet, and listens no more. */
   close(): void;
+  /** Why the machine really ends, when KVM says so; undefined takes KVM's word. */
+  readonly reasonOf?: ((end: VmEnd) => VmEnd) | undefined;
 }
 
 /** One way to boot: what is on the board beside virtio devices, what is in memory, and where to start. */

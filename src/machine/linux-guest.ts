@@ -11,6 +11,8 @@ export interface LinuxGuest {
   readonly commandLine: string;
   /** The slots of virtio-mmio devices: a guest looks for them where it is told. */
   readonly virtioSlots: readonly number[];
+  /** Randomness for its first moments, from `Entropy`. Taken on arm64. */
+  readonly rngSeed?: Uint8Array | undefined;
 }
 
 export type GuestImageErrorCode = 'BAD_KERNEL' | 'TRUNCATED_IMAGE' | 'TOO_LITTLE_MEMORY';
@@ -39,6 +41,13 @@ export interface LoadedInitrd {
   readonly size: Bytes;
 }
 
+export interface InitrdBounds {
+  readonly floor: number;
+  readonly limit: number;
+  /** What else needs memory behind it, for the message. */
+  readonly behindBytes?: Bytes;
+}
+
 /**
  * Loads an initrd as high as it fits: it ends at `limit` at the latest, and does not begin before `floor`.
  *
@@ -48,7 +57,7 @@ export function loadInitrd(
   mmap: HalOf<typeof Mmap>,
   part: RamPart,
   path: string,
-  bounds: { readonly floor: number; readonly limit: number },
+  bounds: InitrdBounds,
 ): LoadedInitrd {
   const { region } = part;
   const where = { region, path, fileOffset: 0 };
@@ -57,11 +66,25 @@ export function loadInitrd(
   const limit = Math.min(bounds.limit, part.address + part.size);
   const address = pageFloor(limit - size);
   if (address < bounds.floor) {
-    throw tooLittleMemory(`the kernel and an initrd of ${mebi(size)}`, bounds.floor + size);
+    const { floor, behindBytes = 0 } = bounds;
+    const needed = floor - part.address + size + behindBytes;
+    throw tooLittleMemory(`the kernel and an initrd of ${mebi(size)}`, needed);
   }
   const offset = part.offset + (address - part.address);
   mmap.loadRange({ ...where, offset, maxLength: size });
   return { address, size };
+}
+
+/** A command line as a kernel reads it. @throws GuestImageError BAD_KERNEL if it is longer than the kernel takes. */
+export function commandLineText(text: string, longestBytes: Bytes): Uint8Array {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length > longestBytes) {
+    throw new GuestImageError(
+      'BAD_KERNEL',
+      `the command line has ${bytes.length} bytes, and this kernel takes ${longestBytes}; shorten it`,
+    );
+  }
+  return Uint8Array.of(...bytes, 0);
 }
 
 export function tooLittleMemory(what: string, neededBytes: Bytes): GuestImageError {

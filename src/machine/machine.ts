@@ -74,7 +74,8 @@ export class Machine {
       const own = (close: () => void): void => this.#own(close);
       const finish = (end: VmEnd): void => this.#vcpus.finish(end);
       this.#board = boot.attach({ hal, events, vm, bus, memory, onLine, own, finish });
-      this.#vcpus = new Vcpus({ kvm, events, bus, vm, vcpus, onEnd });
+      const { reasonOf } = this.#board;
+      this.#vcpus = new Vcpus({ kvm, events, bus, vm, vcpus, reasonOf, onEnd });
     } catch (error) {
       this.#release();
       throw error;

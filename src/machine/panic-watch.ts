@@ -23,7 +23,12 @@ export class PanicWatch {
 
   /** Ends the machine; if the guest has panicked, that is why. */
   end(end: VmEnd): void {
+    this.#finish(this.reasonOf(end));
+  }
+
+  /** Why the machine ends with this. */
+  reasonOf(end: VmEnd): VmEnd {
     const message = this.#message;
-    this.#finish(message === undefined ? end : { kind: 'panic', message });
+    return message === undefined ? end : { kind: 'panic', message };
   }
 }

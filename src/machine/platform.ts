@@ -4,6 +4,7 @@ import { UnsupportedError } from '../hal/contract/errors.js';
 import type { Bytes, GuestAddress } from '../hal/contract/units.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Mmap } from '../hal/mmap.js';
+import { ARM64 } from './arm64-platform.js';
 import type { GuestBoot } from './guest-boot.js';
 import type { MmioSlot, RamRange } from './layout.js';
 import { X86_64 } from './x86-64-platform.js';
@@ -45,8 +46,9 @@ export interface Platform {
 /** @throws UnsupportedError for an architecture whose guests cannot be booted yet. */
 export function platformOf(architecture: Architecture): Platform {
   if (architecture === 'x86_64') return X86_64;
+  if (architecture === 'aarch64') return ARM64;
   throw new UnsupportedError(
     `no guest of architecture ${architecture} can be booted`,
-    'Use an x86_64 guest',
+    'Use an x86_64 or aarch64 guest',
   );
 }

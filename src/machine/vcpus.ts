@@ -12,6 +12,8 @@ export interface VcpusOptions {
   readonly bus: Bus;
   readonly vm: number;
   readonly vcpus: readonly number[];
+  /** Why an exit ends the machine, for who knows better than KVM. */
+  readonly reasonOf?: ((end: VmEnd) => VmEnd) | undefined;
   /** Called once, when the end has a reason and no vCPU runs any more. */
   readonly onEnd: (end: VmEnd) => void;
 }
@@ -110,7 +112,8 @@ export class Vcpus {
       const data = exit.isWrite ? NO_DATA : new Uint8Array(exit.data.length);
       this.#access(vcpu, exit, reason, data, 0);
     } else {
-      this.finish(endOf(exit));
+      const end = endOf(exit);
+      this.finish(this.#options.reasonOf?.(end) ?? end);
     }
   }
 
@@ -174,7 +177,7 @@ function endOf(exit: Exit): VmEnd {
     case 'shutdown':
       return { kind: 'shutdown' };
     case 'system-event':
-      return { kind: 'system-event', type: exit.detail };
+      return systemEvent(exit.detail);
     case 'internal-error':
       return { kind: 'internal-error', suberror: exit.detail };
     case 'fail-entry':
@@ -186,4 +189,11 @@ function endOf(exit: Exit): VmEnd {
     default:
       return { kind: 'unknown-exit', exitReason: exit.detail };
   }
+}
+
+/** KVM_SYSTEM_EVENT_*: how PSCI turns a machine off and restarts it. */
+function systemEvent(type: bigint): VmEnd {
+  if (type === 1n) return { kind: 'power-off' };
+  if (type === 2n) return { kind: 'reset' };
+  return { kind: 'system-event', type };
 }

@@ -10,7 +10,7 @@ export type VmEnd =
   | { readonly kind: 'panic'; readonly message: string }
   /** A triple fault, or the like. */
   | { readonly kind: 'shutdown' }
-  /** KVM_SYSTEM_EVENT_*: 1 shutdown, 2 reset, 3 crash. */
+  /** KVM_SYSTEM_EVENT_* other than shutdown and reset: 3 is a crash. */
   | { readonly kind: 'system-event'; readonly type: bigint }
   /** KVM_INTERNAL_ERROR_*: 1 means an instruction that KVM could not emulate. */
   | { readonly kind: 'internal-error'; readonly suberror: bigint }
@@ -39,7 +39,7 @@ export function describeVmEnd(end: VmEnd): string {
     case 'shutdown':
       return 'the guest shut down (or took a triple fault)';
     case 'system-event':
-      return `the guest asked for system event ${end.type} (1 shutdown, 2 reset, 3 crash)`;
+      return `the guest asked for system event ${end.type} (3 is a crash)`;
     case 'internal-error':
       return `KVM could not go on with the guest (internal error ${end.suberror})`;
     case 'fail-entry':

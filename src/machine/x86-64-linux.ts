@@ -5,7 +5,7 @@ import { BZIMAGE_HEAD_BYTES, type BzImage, parseBzImage, SETUP_HEADER } from './
 import type { BootContext, GuestBoot } from './guest-boot.js';
 import { virtioSlot } from './layout.js';
 import {
-  GuestImageError,
+  commandLineText,
   type LinuxGuest,
   type LoadedInitrd,
   loadInitrd,
@@ -52,7 +52,7 @@ function loadLinux(guest: LinuxGuest, context: BootContext): EntryPoint {
     guest.initrd === null
       ? undefined
       : loadInitrd(mmap, low, guest.initrd, { floor: kernelEnd, limit });
-  memory.write(COMMAND_LINE, commandLine(guest.commandLine, image));
+  memory.write(COMMAND_LINE, commandLineText(guest.commandLine, image.longestCommandLine));
   const virtio = guest.virtioSlots.map(virtioSlot);
   const acpi = acpiTables(ACPI_TABLES, {
     cpus,
@@ -79,17 +79,6 @@ function readHead(path: string, { mmap, memory }: BootContext, low: RamPart): Bz
   const head = new Uint8Array(length);
   memory.read(SCRATCH, head);
   return parseBzImage(path, head, fileLength);
-}
-
-function commandLine(text: string, { longestCommandLine }: BzImage): Uint8Array {
-  const bytes = new TextEncoder().encode(text);
-  if (bytes.length > longestCommandLine) {
-    throw new GuestImageError(
-      'BAD_KERNEL',
-      `the command line has ${bytes.length} bytes, and this kernel takes ${longestCommandLine}; shorten it`,
-    );
-  }
-  return Uint8Array.of(...bytes, 0);
 }
 
 /** `struct boot_params`: the setup header, what the loader says, and the memory map. */

@@ -57,7 +57,7 @@ export type DevicePlacement = 'in-process' | 'process';
 /** Everything that a run of the balloon VM depends on. It travels in the trace. */
 export interface BalloonVmConfig {
   /** The guest's architecture; the host's is never asked. */
-  readonly guestArchitecture: 'x86_64';
+  readonly guestArchitecture: 'x86_64' | 'aarch64';
   readonly ramMiB: MiB;
   /** In MiB, `auto`, or so much below what is available at the start. Counts where the kernel has no margin. */
   readonly margin: MarginSetting;
@@ -147,7 +147,10 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
     balloon: { ...DEFAULT_CONFIG.balloon, ...balloon },
     work: { ...DEFAULT_CONFIG.work, ...work },
   } as BalloonVmConfig;
-  choice('guestArchitecture', config.guestArchitecture, ['x86_64']);
+  choice('guestArchitecture', config.guestArchitecture, ['x86_64', 'aarch64']);
+  if (config.guestArchitecture !== 'x86_64' && config.linux === null) {
+    throw new ConfigError('the micro guest is for x86_64; on arm64, boot Linux (--kernel)');
+  }
   choice('device', config.device, ['in-process', 'process']);
   whole('ramMiB', config.ramMiB, MIN_RAM_MIB, MAX_RAM_MIB);
   checkMargin(config.margin);

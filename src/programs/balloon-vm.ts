@@ -60,9 +60,10 @@ const BALLOON_SLOT = 0;
 const FIRST_DISK_SLOT = 1;
 /** The guest waits this long for its device; its hostile steps have a shorter limit of their own. */
 const GUEST_WAIT_US = 5_000_000;
+const RNG_SEED_BYTES = 64;
 const SHUFFLE_SEED = 20180724;
 
-function bootOf(config: BalloonVmConfig): GuestBoot {
+function bootOf(config: BalloonVmConfig, entropy: Entropy): GuestBoot {
   const { linux } = config;
   if (linux === null) return microGuestBoot(config);
   return linuxBoot(config.guestArchitecture, {
@@ -70,7 +71,15 @@ function bootOf(config: BalloonVmConfig): GuestBoot {
     initrd: linux.hasInitrd ? INITRD_IMAGE : null,
     commandLine: linux.commandLine,
     virtioSlots: [BALLOON_SLOT, ...config.disks.map((_, index) => FIRST_DISK_SLOT + index)],
+    // A PC's kernel has the time stamp counter and RDRAND; an arm64 one may have nothing.
+    rngSeed: config.guestArchitecture === 'aarch64' ? rngSeed(entropy) : undefined,
   });
+}
+
+function rngSeed(entropy: Entropy): Uint8Array {
+  const into = new Uint8Array(RNG_SEED_BYTES);
+  entropy.fill({ into });
+  return into;
 }
 
 function microGuestBoot({ work }: BalloonVmConfig): GuestBoot {
@@ -111,6 +120,7 @@ export class BalloonVm implements ProgramRoot {
     @inject(Channel) private readonly channel: Channel,
     @inject(Clock) private readonly clock: Clock,
     @inject(Console) private readonly console: Console,
+    @inject(Entropy) private readonly entropy: Entropy,
     @inject(Process) private readonly process: Process,
     @inject(Disk) private readonly disk: Disk,
   ) {}
@@ -146,7 +156,7 @@ export class BalloonVm implements ProgramRoot {
       architecture: config.guestArchitecture,
       ramBytes: ramBytes(config),
       cpus: config.cpus,
-      boot: bootOf(config),
+      boot: bootOf(config, this.entropy),
       onLine: (line) => {
         this.observer.guestLine?.(line);
         this.#scenario?.line(line);

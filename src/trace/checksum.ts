@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import { ByteBuilder } from './byte-builder.js';
+import { crc32 } from './crc32.js';
 import { METADATA_CRC_KEY } from './mcap-records.js';
 
 /**

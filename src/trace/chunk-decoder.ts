@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from './crc32.js';
 import { type TraceFormatCode, TraceFormatError } from './errors.js';
 import type { FieldReader } from './field-reader.js';
 import type { TraceLimits } from './limits.js';

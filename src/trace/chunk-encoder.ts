@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import type { ByteBuilder } from './byte-builder.js';
 import type { ChunkBuffer } from './chunk-buffer.js';
+import { crc32 } from './crc32.js';
 import { Opcode } from './mcap-records.js';
 import { zstdBound, zstdCompress } from './zstd.js';
 

@@ -1,9 +1,9 @@
-import { crc32 } from 'node:zlib';
 import type { ByteSource } from './byte-source.js';
 import { ByteWindow } from './byte-window.js';
 import type { Catalogue } from './catalogue.js';
 import { ChunkDecoder } from './chunk-decoder.js';
 import { visitRecords } from './chunk-records.js';
+import { crc32 } from './crc32.js';
 import { TraceFormatError } from './errors.js';
 import { FieldReader } from './field-reader.js';
 import type { TraceLimits } from './limits.js';

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
+import { crc32 } from './crc32.js';
 import { TraceWriteError } from './errors.js';
 
 /** Writes some bytes and returns how many; `fs.writeSync` unless a test replaces it. */

@@ -1,7 +1,7 @@
-import { crc32 } from 'node:zlib';
 import { type ByteSource, fileSource, memorySource } from './byte-source.js';
 import { ByteWindow } from './byte-window.js';
 import { Catalogue } from './catalogue.js';
+import { crc32 } from './crc32.js';
 import { TraceFormatError } from './errors.js';
 import { FieldReader } from './field-reader.js';
 import { DEFAULT_LIMITS, type TraceLimits } from './limits.js';

@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import type { ByteSource } from './byte-source.js';
 import { ByteWindow } from './byte-window.js';
+import { crc32 } from './crc32.js';
 import { type TraceFormatCode, TraceFormatError } from './errors.js';
 import { RECORD_HEAD_BYTES, TWO_POW_32 } from './mcap-records.js';
 

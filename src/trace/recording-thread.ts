@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { crc32 } from 'node:zlib';
+import { crc32 } from './crc32.js';
 import { TraceWriteError } from './errors.js';
 import {
   BELL,

@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { ByteBuilder } from './byte-builder.js';
 import { metadataChecksum } from './checksum.js';
+import { crc32 } from './crc32.js';
 import { METADATA_CRC_KEY, Opcode } from './mcap-records.js';
 import type { OutputFile } from './output-file.js';
 

@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import { ByteBuilder } from './byte-builder.js';
+import { crc32 } from './crc32.js';
 import type { Definitions } from './definitions.js';
 import { MAGIC, Opcode } from './mcap-records.js';
 import type { OutputFile } from './output-file.js';

@@ -105,13 +105,13 @@ withDisks('the disk of the project has what runs, and is made once for a content
       .split('\n')
       .sort(),
     [
-      './build/Release/halyard.node',
       './dist/bin/halyard.cjs',
       './node_modules/needed/index.js',
       './package.json',
+      './prebuilds/linux-arm64/halyard.uv1.glibc.node',
     ],
   );
-  t.is(readFileSync(join(back, 'build/Release/halyard.node'), 'utf8'), 'the addon for arm64');
+  t.is(readFileSync(join(back, addonPath('arm64')), 'utf8'), 'the addon for arm64');
 
   write(root, { 'dist/bin/halyard.cjs': 'two' });
   t.not(await projectDisk(root, { architecture: 'arm64', progress }), first);

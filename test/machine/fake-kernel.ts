@@ -20,3 +20,30 @@ export function bzImageHead(changes: Readonly<Record<number, readonly number[]>>
   for (const [offset, bytes] of Object.entries(changes)) head.set(bytes, Number(offset));
   return head;
 }
+
+/** The size of the file that `arm64ImageHead` is the head of. */
+export const ARM64_FILE_BYTES = 0x19c0000;
+
+/** The head of an Image with the numbers of Debian's 6.1 cloud kernel for arm64, and bytes changed at the offsets given. */
+export function arm64ImageHead(
+  changes: Readonly<Record<number, readonly number[]>> = {},
+): Uint8Array {
+  const head = new Uint8Array(4096);
+  const view = new DataView(head.buffer);
+  view.setUint16(0, 0x5a4d, true);
+  view.setBigUint64(0x10, 0x1ab0000n, true);
+  view.setUint32(0x18, 0xa, true);
+  head.set(new TextEncoder().encode('ARM\x64'), 0x38);
+  const efi = 0x40;
+  view.setUint32(0x3c, efi, true);
+  head.set(new TextEncoder().encode('PE'), efi);
+  view.setUint16(efi + 6, 2, true);
+  view.setUint16(efi + 20, 160, true);
+  const text = efi + 24 + 160;
+  view.setUint32(text + 16, 0x11f0000, true);
+  view.setUint32(text + 20, 0x10000, true);
+  view.setUint32(text + 40 + 16, ARM64_FILE_BYTES - 0x1200000, true);
+  view.setUint32(text + 40 + 20, 0x1200000, true);
+  for (const [offset, bytes] of Object.entries(changes)) head.set(bytes, Number(offset));
+  return head;
+}

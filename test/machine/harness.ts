@@ -60,10 +60,14 @@ export const RESET_REGISTERS = {
   apicBase: 0xfee00900n,
 };
 
+/** What the fake hypervisor answers, by the name of the call. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into the arguments of whatever call it was
+export type KvmResults = Readonly<Record<string, (args: any) => unknown>>;
+
 /** A hypervisor that does nothing but note what is asked of it. */
-function fakeKvm(log: CallRecord[]): HalOf<typeof Kvm> {
+function fakeKvm(log: CallRecord[], ownResults: KvmResults): HalOf<typeof Kvm> {
   let nextVcpu = FIRST_VCPU;
-  const results: Record<string, () => unknown> = {
+  const results: KvmResults = {
     checkExtension: () => 1,
     createVm: () => VM,
     createVcpu: () => nextVcpu++,
@@ -72,19 +76,23 @@ function fakeKvm(log: CallRecord[]): HalOf<typeof Kvm> {
     supportedCpuid: () => [
       { function: 1, index: 0, flags: 0, eax: 0x906a3, ebx: 0, ecx: 1, edx: 0x1f },
     ],
+    ...ownResults,
   };
   const methods = Kvm.calls.map(({ name }) => [
     name,
     (args: unknown) => {
       log.push({ name, args: structuredClone(args) });
-      return results[name]?.();
+      return results[name]?.(args);
     },
   ]);
   return Object.fromEntries(methods) as HalOf<typeof Kvm>;
 }
 
 /** The contracts of a machine over simulated memory and a fake hypervisor, with a real reactor: its rules hold. */
-export function makeHal(files: Readonly<Record<string, Uint8Array>> = {}) {
+export function makeHal(
+  files: Readonly<Record<string, Uint8Array>> = {},
+  kvmResults: KvmResults = {},
+) {
   const scope = new TurnScope();
   const ledger = new AnswerLedger([Kvm, Mmap, EventFd, Console]);
   const time = { now: 0 };
@@ -98,7 +106,7 @@ export function makeHal(files: Readonly<Record<string, Uint8Array>> = {}) {
       ledger,
       validate: true,
     });
-  const kvm = derive(Kvm, fakeKvm(calls));
+  const kvm = derive(Kvm, fakeKvm(calls, kvmResults));
   reactor.answer = (call, args) => methodOf(kvm, call)(args);
   const mmap = derive(
     Mmap,

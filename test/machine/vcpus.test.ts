@@ -127,14 +127,16 @@ test('coalesced writes reach the bus in order, before the exit that brought them
 
 for (const [reason, detail, end] of [
   ['shutdown', 0n, { kind: 'shutdown' }],
-  ['system-event', 2n, { kind: 'system-event', type: 2n }],
+  ['system-event', 1n, { kind: 'power-off' }],
+  ['system-event', 2n, { kind: 'reset' }],
+  ['system-event', 3n, { kind: 'system-event', type: 3n }],
   ['internal-error', 1n, { kind: 'internal-error', suberror: 1n }],
   ['fail-entry', 0x80000021n, { kind: 'fail-entry', hardwareReason: 0x80000021n }],
   ['hlt', 0n, { kind: 'halted' }],
   ['stopped', 0n, { kind: 'stopped', why: 'a vCPU was made to exit' }],
   ['other', 37n, { kind: 'unknown-exit', exitReason: 37n }],
 ] as const) {
-  test(`the exit ${reason} ends the machine, and its thread`, (t) => {
+  test(`the exit ${reason} (${detail}) ends the machine, and its thread`, (t) => {
     const { exit, completions, ended, vcpus, called } = setup(plainDevice().device);
     exit({ reason, detail });
     t.deepEqual(ended, [end]);

@@ -38,6 +38,10 @@ napi_value CreatePit(Call& call) {
 
 }  // namespace
 
+unsigned long VmType(int) { return 0; }  // NOLINT(google-runtime-int)
+
+uint32_t IrqLineOf(uint32_t gsi) { return gsi; }
+
 void RegisterKvmArch(Addon& addon, Napi::Object target) {
   Export<SetTssAddress, 2>(addon, target, "setTssAddress");
   Export<SetIdentityMapAddress, 2>(addon, target, "setIdentityMapAddress");

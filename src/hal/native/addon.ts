@@ -33,29 +33,47 @@ function packageRoot(): string {
   return folder;
 }
 
+/** The package `node-gyp-build`: finds what was compiled here, or the prebuild that fits this machine. */
+interface AddonFinder {
+  /** @throws Error if there is none. */
+  readonly resolve: (packageFolder: string) => string;
+}
+
+const require = createRequire(import.meta.url);
+
+/** @throws UnsupportedError if there is none. */
 function addonFile(): string {
   const { HALYARD_ADDON: given } = process.env;
-  return given === undefined || given === ''
-    ? join(packageRoot(), 'build', 'Release', 'halyard.node')
-    : resolve(given);
+  if (given !== undefined && given !== '') {
+    const file = resolve(given);
+    if (existsSync(file)) return file;
+    throw new UnsupportedError(`The native addon is not built (no ${file})`, REMEDY);
+  }
+  try {
+    // Required here, so that who only replays does not load it.
+    return (require('node-gyp-build') as AddonFinder).resolve(packageRoot());
+  } catch (cause) {
+    throw new UnsupportedError(
+      `The native addon is not built, and no prebuild fits ${process.platform} on ${process.arch}`,
+      REMEDY,
+      { cause },
+    );
+  }
 }
 
 let loaded: Addon | undefined;
 
 /**
- * Loads the addon, once: build/Release/halyard.node of the package, or the file that the environment variable
- * HALYARD_ADDON names (a sanitizer's build).
+ * Loads the addon, once: the file that the environment variable HALYARD_ADDON names (a sanitizer's build), or
+ * build/Release/halyard.node of the package, or else its prebuild for this platform, architecture and C library.
  *
  * @throws UnsupportedError if it is not there or does not fit this Node.
  */
 export function loadAddon(): Addon {
   if (loaded !== undefined) return loaded;
   const file = addonFile();
-  if (!existsSync(file)) {
-    throw new UnsupportedError(`The native addon is not built (no ${file})`, REMEDY);
-  }
   try {
-    loaded = createRequire(import.meta.url)(file) as Addon;
+    loaded = require(file) as Addon;
   } catch (cause) {
     throw new UnsupportedError(`The native addon ${file} cannot be loaded`, REMEDY, { cause });
   }
