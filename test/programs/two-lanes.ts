@@ -15,6 +15,7 @@ import { Process } from '../../src/hal/process.js';
 import { TurnBuffer } from '../../src/hal/record/turn-buffer.js';
 import { Seccomp } from '../../src/hal/seccomp.js';
 import { type ChannelEnd, simulatedChannel } from '../../src/hal/simulated/channel.js';
+import { simulatedDisk } from '../../src/hal/simulated/disk.js';
 import { simulatedEventFd } from '../../src/hal/simulated/event-fd.js';
 import { HandleSpace } from '../../src/hal/simulated/handles.js';
 import { simulatedMemory } from '../../src/hal/simulated/memory.js';
@@ -291,6 +292,7 @@ export class TwoLanes {
     return [
       trapped,
       simulatedEventFd({ handles, post }),
+      simulatedDisk({ handles }),
       simulatedChannel({ handles, post, given }),
       ...[Kvm, Seccomp, MemPressure, Clock, Entropy, HostFiles, Process, Console].map((contract) =>
         absent(contract as HalContract),
@@ -315,6 +317,7 @@ export class TwoLanes {
       }),
       simulatedMemory({ handles, files: { readFileSync: () => IMAGE } }),
       this.#eventFds,
+      simulatedDisk({ handles: this.#handles }),
       {
         ...channel,
         create: (emit: Emitter<typeof Channel>) => {
