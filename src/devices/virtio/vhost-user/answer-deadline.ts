@@ -3,8 +3,8 @@ import type { HalOf } from '../../../hal/contract/define.js';
 import { type Nanoseconds, NS_PER_S } from '../../../hal/contract/units.js';
 import type { EventSource } from '../../../reactor/reactor.js';
 
-/** A process has to start before it can give its first answer. */
-const FIRST_ANSWER_NS: Nanoseconds = 10 * NS_PER_S;
+/** A process has to start before it can give its first answer: seconds on a busy host, many in an emulated one. */
+const FIRST_ANSWER_NS: Nanoseconds = 30 * NS_PER_S;
 /** Twice this is less than the five seconds that the micro guest waits for its device. */
 const ANSWER_NS: Nanoseconds = 1.5 * NS_PER_S;
 /** Once is not enough: if this process was stopped for a while, the timer is heard before the answers that wait behind it. */
