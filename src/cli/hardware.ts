@@ -4,6 +4,7 @@ import type { AnyImplementation } from '../hal/bind.js';
 import { UnsupportedError } from '../hal/contract/errors.js';
 import { type Implementation, implement } from '../hal/contract/implementation.js';
 import { Mmap } from '../hal/mmap.js';
+import type { ConsoleInput } from '../hal/native/console.js';
 import type { NativeOptions } from '../hal/native/index.js';
 import { packageRoot } from '../package-info.js';
 import { diskName, INITRD_IMAGE, KERNEL_IMAGE, MICRO_GUEST_IMAGE } from '../programs/balloon-vm.js';
@@ -11,7 +12,7 @@ import { diskName, INITRD_IMAGE, KERNEL_IMAGE, MICRO_GUEST_IMAGE } from '../prog
 /** The terminal of a guest's console. */
 export interface ConsoleStreams {
   readonly output?: NodeJS.WritableStream | undefined;
-  readonly input?: NodeJS.ReadStream | undefined;
+  readonly input?: ConsoleInput | undefined;
 }
 
 /** Where this machine has the images of a Linux guest. */

@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { ContainerModule } from 'inversify';
+import type { ConsoleInput } from '../hal/native/console.js';
 import { packageVersion } from '../package-info.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
 import { BALLOON_VM_OBSERVER, type BalloonVmObserver, balloonVm } from '../programs/balloon-vm.js';
@@ -17,7 +18,7 @@ export interface LiveOptions {
   readonly observer: BalloonVmObserver;
   readonly console: NodeJS.WritableStream | undefined;
   /** What the user types for the guest. */
-  readonly input?: NodeJS.ReadStream | undefined;
+  readonly input?: ConsoleInput | undefined;
   readonly images: GuestImages;
   readonly warn: (text: string) => void;
 }

@@ -8,6 +8,7 @@ import { allHold, showFindings } from './findings.js';
 import type { GuestImages } from './hardware.js';
 import { type LiveEnd, runLive } from './live.js';
 import { mebibytes, type Output } from './output.js';
+import { type RawTerminal, rawTerminal } from './raw-terminal.js';
 import { type RunSummary, RunView } from './run-view.js';
 
 export interface RunFlags {
@@ -40,16 +41,17 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
   const view = viewOf(flags, output, showsConsole);
   const check = balloonCheck(flags.config);
   const file = flags.console === undefined ? undefined : consoleFile(flags.console, output);
+  const terminal = showsConsole && process.stdin.isTTY ? openTerminal(output) : undefined;
   const end = await runLive({
     config: flags.config,
     record: flags.record,
     onTraceError: flags.onTraceError,
     observer: check === undefined ? view : bothObservers(view, check),
     console: file ?? (showsConsole ? process.stdout : undefined),
-    input: showsConsole ? process.stdin : undefined,
+    input: terminal?.input ?? (showsConsole ? process.stdin : undefined),
     images: flags.images,
     warn: (text) => output.warn(text),
-  });
+  }).finally(() => terminal?.restore());
   file?.end();
   if (end.failure !== undefined) throw end.failure;
   const summary = view.summary();
@@ -63,6 +65,14 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     findings,
     exitCode: allHold(findings) ? exitCodeOf(summary, end) : EXIT.failed,
   };
+}
+
+/** Keys are the guest's from now on, but for one. */
+function openTerminal(output: Output): RawTerminal {
+  output.warn("the terminal is the guest's console; Ctrl-] ends the run");
+  const terminal = rawTerminal(process.stdin, () => process.kill(process.pid, 'SIGINT'));
+  process.on('exit', () => terminal.restore());
+  return terminal;
 }
 
 /** A Linux guest's console is a terminal of its own: what else there is to say goes beside it, in lines. */
