@@ -49,7 +49,7 @@
           "sources": [
             "<@(kvm_sources)",
             "native/arch/arm64/kvm-arch.cc",
-            "native/arch/generic/sha256-blocks.cc"
+            "native/arch/arm64/sha256-blocks.cc"
           ]
         }],
         ["target_arch == 'arm'", {

@@ -37,7 +37,14 @@ function qemuArgs(host: QemuHost): readonly string[] {
   const commandLine = `console=${machine.console} quiet panic=-1 mitigations=off`;
   return [
     ...machine.machineArgs,
-    ...['-accel', `tcg,thread=${process.env['HALYARD_LAB_THREAD'] ?? 'multi'}`, '-smp', '2', '-m', `${host.memoryBytes / 2 ** 20}M`],
+    ...[
+      '-accel',
+      `tcg,thread=${process.env['HALYARD_LAB_THREAD'] ?? 'multi'}`,
+      '-smp',
+      '2',
+      '-m',
+      `${host.memoryBytes / 2 ** 20}M`,
+    ],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', image.kernel, '-initrd', host.initrd, '-append', commandLine],
     ...['-serial', `file:${consolePath(folder)}`],
