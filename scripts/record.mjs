@@ -21,7 +21,10 @@ const folder = join(root, 'recordings');
 const all = readdirSync(folder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
-const names = process.argv.length > 2 ? process.argv.slice(2) : all;
+const given = process.argv.length > 2 ? process.argv.slice(2) : all;
+/** Both VMs of one run, made by a command of its own. */
+const isTwoVms = (name) => name.startsWith('two-vms-');
+const names = given.filter((name) => !isTwoVms(name));
 
 /** `record.json` says what happens to a run from outside, and in which lab it runs. */
 function disturbance(name) {
@@ -84,4 +87,12 @@ for (const name of names) {
     console.error(`${trace} has ${size} bytes; a recording has ${MAX_BYTES} at most`);
     process.exit(1);
   }
+}
+
+if (given.some(isTwoVms)) {
+  const { status } = spawnSync(process.execPath, ['dist/lab/two-vms/main.js'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  process.exitCode = status ?? 1;
 }

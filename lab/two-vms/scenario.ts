@@ -17,7 +17,7 @@ export const VM_MEMORY_MIB = 1024;
 /** Both balloons full leave the host more than this, and an idle host has four times as much. */
 export const MARGIN_MIB = 400;
 /** Larger than the host's memory. */
-export const FILE_MIB = 2304;
+export const FILE_MIB = 2080;
 /** The guest's own console and what makes a run comparable: pages are given up as they are, not zeroed first. */
 const COMMAND_LINE: Readonly<Record<GuestArchitecture, string>> = {
   x86_64: 'console=ttyS0 reboot=k panic=-1 quiet init_on_alloc=0',

@@ -8,11 +8,13 @@ import {
 import { isOrderly, type VmEnd } from '../machine/vm-end.js';
 import type { PolicyDecision, PolicySample } from '../policy/policy-observer.js';
 import { stepLimits } from '../policy/step-policy.js';
-import type { StepLimits } from '../policy/step-types.js';
+import type { StepLimits, StepRule } from '../policy/step-types.js';
 import type { Finding } from '../program.js';
 import { type BalloonVmConfig, ramBytes } from './balloon-config.js';
 
-/** The longest that P1 takes from its last low-memory event to an empty balloon, with the worst jitter (P1.c). */
+const TIGHT: ReadonlySet<StepRule> = new Set(['P1.1-grow', 'P1.1-at-max', 'P1.3-not-enough-room']);
+
+/** The longest that P1 takes to an empty balloon once there is room for it, with the worst jitter (P1.c). */
 const LONGEST_DEFLATION_NS: Nanoseconds = 596 * NS_PER_S;
 
 interface Move {
@@ -32,7 +34,8 @@ export class RecoveryCheck {
   readonly #shrinks: Move[] = [];
   #lowestBelow: { availableMiB: number; marginMiB: number } | undefined;
   #recoveredMiB: number | undefined;
-  #lastLowNs: Nanoseconds | undefined;
+  /** When the policy last saw that there was no room: a low-memory event, or a look at the figures that found too little. */
+  #lastTightNs: Nanoseconds | undefined;
   #emptiedNs: Nanoseconds | undefined;
   #actualPages = 0;
   #highestPages = 0;
@@ -55,7 +58,7 @@ export class RecoveryCheck {
   }
 
   decision({ timeNs, why, currentBytes }: PolicyDecision): void {
-    if (why.rule === 'P1.1-grow' || why.rule === 'P1.1-at-max') this.#lastLowNs = timeNs;
+    if (TIGHT.has(why.rule)) this.#lastTightNs = timeNs;
     if (why.rule === 'P1.1-grow') this.#grows.push({ timeNs, ...why });
     if (why.rule === 'P1.3-shrink') this.#shrinks.push({ timeNs, ...why });
     if (why.rule === 'P1.5-delivered') {
@@ -129,11 +132,11 @@ export class RecoveryCheck {
 
   #emptyInTime(): Finding {
     const limitNs = LONGEST_DEFLATION_NS * this.#timeScale;
-    const what = `the balloon was empty again within ${seconds(limitNs)} of the last pressure`;
-    if (this.#emptiedNs === undefined || this.#lastLowNs === undefined) {
+    const what = `the balloon was empty again within ${seconds(limitNs)} of room for it`;
+    if (this.#emptiedNs === undefined || this.#lastTightNs === undefined) {
       return { what, holds: false, detail: `${this.#shrinks.length} steps down, and not empty` };
     }
-    const tookNs = this.#emptiedNs - this.#lastLowNs;
+    const tookNs = this.#emptiedNs - this.#lastTightNs;
     return {
       what,
       holds: this.#shrinks.length > 0 && tookNs <= limitNs && this.#actualPages === 0,

@@ -112,4 +112,7 @@ test('the time to an empty balloon is limited as P1.c says, and scales with the 
   const just = GOOD.map((act, index) => (index === 14 ? delivered(11 + 595.5, 0) : act));
   t.deepEqual(failing(judge(just)), []);
   t.regex(failing(judge(GOOD, { timeScale: 0.1 })).join(), /within 59\.6 s/);
+  const noRoom = decision(70, { rule: 'P1.3-not-enough-room' }, 2 * STEP);
+  const waited = late.flatMap((act, index) => (index === 10 ? [noRoom, act] : [act]));
+  t.deepEqual(failing(judge(waited)), []);
 });
