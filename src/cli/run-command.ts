@@ -1,8 +1,14 @@
 import { createWriteStream, fstatSync, openSync, statSync, type WriteStream } from 'node:fs';
+import { GuestImageError } from '../machine/linux-guest.js';
 import { describeVmEnd, isOrderly } from '../machine/vm-end.js';
 import type { Finding } from '../program.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
-import { type BalloonVmObserver, balloonCheck } from '../programs/balloon-vm.js';
+import {
+  type BalloonVmObserver,
+  balloonCheck,
+  INITRD_IMAGE,
+  KERNEL_IMAGE,
+} from '../programs/balloon-vm.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import { allHold, showFindings } from './findings.js';
 import type { GuestImages } from './hardware.js';
@@ -37,6 +43,7 @@ const DEFAULT_SIZE = { columns: 80, rows: 24 } as const;
 /** Runs the VM with a live view; on a terminal a chart, in a pipe lines. */
 export async function runAndShow(flags: RunFlags, output: Output): Promise<RunResult> {
   if (flags.record !== undefined) refuseOwnOutput(flags.record);
+  refuseMissingImages(flags.images);
   const showsConsole = flags.config.linux !== null && flags.console === undefined && !output.json;
   const view = viewOf(flags, output, showsConsole);
   const check = balloonCheck(flags.config);
@@ -53,7 +60,7 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     warn: (text) => output.warn(text),
   }).finally(() => terminal?.restore());
   file?.end();
-  if (end.failure !== undefined) throw end.failure;
+  if (end.failure !== undefined) throw withPaths(end.failure, flags.images);
   const summary = view.summary();
   const findings = check?.findings() ?? [];
   return {
@@ -65,6 +72,25 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     findings,
     exitCode: allHold(findings) ? exitCodeOf(summary, end) : EXIT.failed,
   };
+}
+
+/** @throws UsageError for an image that is not there: before anything is recorded. */
+function refuseMissingImages({ kernel, initrd }: GuestImages): void {
+  for (const [flag, path] of Object.entries({ '--kernel': kernel, '--initrd': initrd })) {
+    if (path === undefined) continue;
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) throw new UsageError(`${flag} ${path}: there is no such file`);
+    if (!found.isFile()) throw new UsageError(`${flag} ${path} is no plain file`);
+  }
+}
+
+/** A trace has images by name; whoever gave them knows them by their paths. */
+function withPaths(failure: unknown, { kernel, initrd }: GuestImages): unknown {
+  if (!(failure instanceof GuestImageError)) return failure;
+  const named = failure.message
+    .replaceAll(KERNEL_IMAGE, kernel ?? KERNEL_IMAGE)
+    .replaceAll(INITRD_IMAGE, initrd ?? INITRD_IMAGE);
+  return new GuestImageError(failure.code, named);
 }
 
 /** Keys are the guest's from now on, but for one. */

@@ -90,7 +90,7 @@ export function commandLineText(text: string, longestBytes: Bytes): Uint8Array {
 export function tooLittleMemory(what: string, neededBytes: Bytes): GuestImageError {
   return new GuestImageError(
     'TOO_LITTLE_MEMORY',
-    `${what} need ${mebi(neededBytes)} of memory at least; give the guest more (--memory)`,
+    `${what} will not fit: there must be ${mebi(neededBytes)} of memory at least. Give the guest more (--memory)`,
   );
 }
 
