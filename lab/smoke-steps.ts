@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { GuestArchitecture } from '../src/guest-image/architecture.js';
+import { GUEST_ARCHITECTURES, type GuestArchitecture } from '../src/guest-image/architecture.js';
 import { packageRoot } from '../src/package-info.js';
+import { balloon, linuxRun, POWER_OFF } from './suite/steps.js';
 
 /** One thing that the smoke test does in the host, and what is checked of it here afterwards. */
 export interface SmokeStep {
@@ -14,6 +15,14 @@ export interface SmokeStep {
 }
 
 const BOTH: readonly GuestArchitecture[] = ['x86_64', 'arm64'];
+
+const HALF_MIB = 128;
+
+/** Linux boots, gives up half of its memory, gets it back, and powers off. */
+const LINUX_RUN: Readonly<Record<GuestArchitecture, object>> = {
+  x86_64: linuxRun('x86_64', 2 * HALF_MIB, [...balloon(HALF_MIB), ...balloon(0), ...POWER_OFF]),
+  arm64: linuxRun('arm64', 2 * HALF_MIB, [...balloon(HALF_MIB), ...balloon(0), ...POWER_OFF]),
+};
 
 export const SMOKE_STEPS: readonly SmokeStep[] = [
   { name: 'kvm', architectures: BOTH, command: 'test -c /dev/kvm && halyard doctor' },
@@ -38,14 +47,16 @@ export const SMOKE_STEPS: readonly SmokeStep[] = [
     architectures: ['arm64'],
     command: 'node dist/test/arch/contracts-child.js /tmp record',
   },
-  {
-    name: 'linux',
-    architectures: ['arm64'],
-    command:
-      'halyard record /out/linux.mcap --config recordings/linux-on-arm64/config.json ' +
-      '--kernel /guest/vmlinuz --initrd /guest/initrd',
-    check: (folder) => replayHere(join(folder, 'linux.mcap')),
-  },
+  ...GUEST_ARCHITECTURES.map(
+    (arch): SmokeStep => ({
+      name: `linux on ${arch}`,
+      architectures: [arch],
+      command:
+        `halyard record /out/linux.mcap --config '${JSON.stringify(LINUX_RUN[arch])}' ` +
+        '--kernel /guest/vmlinuz --initrd /guest/initrd',
+      check: (folder) => replayHere(join(folder, 'linux.mcap')),
+    }),
+  ),
 ];
 
 /** A trace from the host must replay on this machine. */

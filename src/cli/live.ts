@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { ContainerModule } from 'inversify';
+import type { AnyImplementation } from '../hal/bind.js';
 import type { ConsoleInput } from '../hal/native/console.js';
 import { packageVersion } from '../package-info.js';
 import type { BalloonVmConfig } from '../programs/balloon-config.js';
@@ -20,8 +21,12 @@ export interface LiveOptions {
   /** What the user types for the guest. */
   readonly input?: ConsoleInput | undefined;
   readonly images: GuestImages;
+  /** Puts something in front of the hardware, below the recorder: injected faults. Not in the device's process. */
+  readonly arrange?: ArrangeHardware | undefined;
   readonly warn: (text: string) => void;
 }
+
+export type ArrangeHardware = (hardware: readonly AnyImplementation[]) => AnyImplementation[];
 
 export interface LiveEnd extends RunEnd {
   readonly traceError: TraceWriteError | undefined;
@@ -45,11 +50,12 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   };
   const children = new ChildLanes(program);
   const lanes = config.device === 'process' ? children.starter(record !== undefined) : undefined;
-  const implementations = await hardware(
+  const found = await hardware(
     { output: options.console, input: options.input },
     options.images,
     lanes,
   );
+  const implementations = options.arrange?.(found) ?? found;
   const extra = [
     new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer)),
   ];

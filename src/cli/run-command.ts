@@ -12,7 +12,7 @@ import {
 import { EXIT, explain, UsageError } from './failure.js';
 import { allHold, showFindings } from './findings.js';
 import type { GuestImages } from './hardware.js';
-import { type LiveEnd, runLive } from './live.js';
+import { type ArrangeHardware, type LiveEnd, runLive } from './live.js';
 import { mebibytes, type Output } from './output.js';
 import { type RawTerminal, rawTerminal } from './raw-terminal.js';
 import { type RunSummary, RunView } from './run-view.js';
@@ -25,6 +25,7 @@ export interface RunFlags {
   readonly console: string | undefined;
   /** What a Linux guest boots from. */
   readonly images: GuestImages;
+  readonly arrange?: ArrangeHardware | undefined;
 }
 
 export interface RunResult extends RunSummary {
@@ -57,6 +58,7 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     console: file ?? (showsConsole ? process.stdout : undefined),
     input: terminal?.input ?? (showsConsole ? process.stdin : undefined),
     images: flags.images,
+    arrange: flags.arrange,
     warn: (text) => output.warn(text),
   }).finally(() => terminal?.restore());
   file?.end();

@@ -231,7 +231,7 @@ for (const { what, given, code, says } of [
     what: 'too little memory for the initrd',
     given: { ramBytes: 30 * MIB, initrd: new Uint8Array(2 * MIB) },
     code: 'TOO_LITTLE_MEMORY',
-    says: /initrd of 2 MiB need 33 MiB/,
+    says: /initrd of 2 MiB will not fit: there must be 33 MiB/,
   },
   {
     what: 'a command line of 2,048 bytes',
