@@ -105,6 +105,7 @@ const zeros: SuiteCase = {
       ...run(
         `i=0; while [ $i -lt ${PATTERN_MIB} ]; do cat /tmp/one; i=$((i + 1)); done >/tmp/all; rm /tmp/all /tmp/one`,
       ),
+      ...value(countPattern(arch), 'before'),
       ...balloon(ZERO_BALLOON_MIB),
       ...balloon(0),
       ...value(countPattern(arch), 'after'),
