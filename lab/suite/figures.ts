@@ -1,4 +1,5 @@
 import { BALLOON_PAGE_BYTES, BYTES_PER_MIB, type Bytes } from '../../src/hal/contract/units.js';
+import { describeVmEnd } from '../../src/machine/vm-end.js';
 import { TROUBLE_NOTE } from './steps.js';
 import type { Check, Evidence, RunReport, SuiteCase } from './suite-case.js';
 
@@ -89,7 +90,7 @@ export function agreement({ replay }: Evidence): Check {
 
 /** What must be so in every case. */
 export function commonChecks(suiteCase: SuiteCase, { report, replay }: Evidence): Check[] {
-  const why = report.error?.message ?? (report.end?.kind === 'power-off' ? '' : report.end?.why);
+  const why = report.error?.message ?? (report.end && describeVmEnd(report.end));
   const wanted = suiteCase.exitCode ?? 0;
   const exit = equal('exit code', report.exitCode, wanted);
   const checks: Check[] = [

@@ -1,6 +1,8 @@
-// Runs one case of the suite in the lab's host, and leaves what is to be judged: /out/CASE/{run.mcap,report.json,console}.
-// Usage: node dist/lab/suite/in-host.js ARCHITECTURE CASE
-import { mkdirSync, writeFileSync } from 'node:fs';
+// Runs cases of the suite in the lab's host, and leaves what is to be judged: /out/CASE/{run.mcap,report.json,console}.
+// One process for all: loading the program takes an emulated processor longer than booting Linux. A case that was begun
+// before is not begun again, so that another process can go on behind one that died.
+// Usage: node dist/lab/suite/in-host.js ARCHITECTURE CASE…
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { explain } from '../../src/cli/failure.js';
 import { Output } from '../../src/cli/output.js';
@@ -12,42 +14,56 @@ import type { Implementation } from '../../src/hal/contract/implementation.js';
 import { Faults } from '../../src/hal/scripted/faults.js';
 import { parseBalloonConfig } from '../../src/programs/balloon-config.js';
 import { SUITE } from './cases.js';
+import type { RunReport, SuiteCase } from './suite-case.js';
 
-const [arch = '', name = ''] = process.argv.slice(2);
-const suiteCase = SUITE.find((candidate) => candidate.name === name);
-if (suiteCase === undefined) throw new TypeError(`the suite has no case "${name}"`);
-const folder = join('/out', name);
-mkdirSync(folder, { recursive: true });
+function withFaults(implementation: AnyImplementation, faults: Faults): AnyImplementation {
+  const wrapped = faults.wrap(implementation as unknown as Implementation<HalContract>);
+  return wrapped as unknown as AnyImplementation;
+}
 
-const faults = new Faults();
-suiteCase.faults?.(faults);
-const arrange = (hardware: readonly AnyImplementation[]): AnyImplementation[] =>
-  hardware.map(
-    (implementation) =>
-      faults.wrap(
-        implementation as unknown as Implementation<HalContract>,
-      ) as unknown as AnyImplementation,
-  );
-
-async function report(): Promise<object> {
+async function report(
+  { config, faults: plan }: SuiteCase,
+  arch: GuestArchitecture,
+  folder: string,
+): Promise<RunReport> {
+  const started = performance.now();
+  const faults = new Faults();
+  plan?.(faults);
+  const counts = () => ({
+    seconds: (performance.now() - started) / 1000,
+    unusedFaults: faults.unused().length,
+  });
   try {
-    return await runAndShow(
+    const result = await runAndShow(
       {
-        config: parseBalloonConfig(suiteCase?.config(arch as GuestArchitecture)),
+        config: parseBalloonConfig(config(arch)),
         record: join(folder, 'run.mcap'),
         onTraceError: 'stop',
         console: join(folder, 'console'),
         images: { kernel: '/guest/vmlinuz', initrd: '/guest/initrd' },
-        ...(suiteCase?.faults === undefined ? {} : { arrange }),
+        arrange:
+          plan === undefined
+            ? undefined
+            : (hardware) => hardware.map((each) => withFaults(each, faults)),
       },
       new Output(true),
     );
+    const { exitCode, notes, end } = result;
+    return { exitCode, notes, end, ...counts() };
   } catch (error) {
     const { line, exitCode, code } = explain(error);
-    return { exitCode, error: { code, message: line } };
+    return { exitCode, error: { code, message: line }, ...counts() };
   }
 }
 
-const unusedFaults = () => faults.unused().length;
-const result = { ...(await report()), unusedFaults: unusedFaults() };
-writeFileSync(join(folder, 'report.json'), JSON.stringify(result));
+const [arch, ...names] = process.argv.slice(2);
+for (const name of names) {
+  const suiteCase = SUITE.find((candidate) => candidate.name === name);
+  if (suiteCase === undefined) throw new TypeError(`the suite has no case "${name}"`);
+  const folder = join('/out', name);
+  if (existsSync(folder)) continue;
+  mkdirSync(folder);
+  process.stdout.write(`lab: ${name}\n`);
+  const found = await report(suiteCase, arch as GuestArchitecture, folder);
+  writeFileSync(join(folder, 'report.json'), JSON.stringify(found));
+}

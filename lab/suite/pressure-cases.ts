@@ -13,7 +13,7 @@ import { balloon, COUNT_TROUBLE, exitCode, linuxRun, POWER_OFF, run, value } fro
 import type { SuiteCase } from './suite-case.js';
 
 const RAM_MIB = 256;
-const BALLOON_MIB = 96;
+const BALLOON_MIB = 128;
 /** So much more than is free is asked for. */
 const EXCESS_MIB = 40;
 /** 128 and SIGKILL. */
@@ -35,6 +35,8 @@ function outOfMemory(name: string, deflateOnOom: boolean, checks: SuiteCase['che
           ...value("awk '/^MemTotal:/{print $2}' /proc/meminfo", 'total before'),
           ...balloon(BALLOON_MIB),
           ...value("awk '/^MemTotal:/{print $2}' /proc/meminfo", 'total after'),
+          // By default malloc refuses more than MemTotal, and no one is killed.
+          ...run('echo 1 >/proc/sys/vm/overcommit_memory'),
           ...exitCode(ASK_TOO_MUCH, 'exit code'),
           ...value("dmesg | grep -c 'Out of memory: Killed'", 'kills'),
           { measure: 'then' },
@@ -85,7 +87,10 @@ const kills = outOfMemory('oom-kills', false, ({ report }) => [
 
 const FREE_RAM_MIB = 512;
 const FREED_MIB = 256;
-const USE = `dd if=/dev/zero of=/tmp/x bs=1M count=${FREED_MIB} 2>/dev/null`;
+const AGAIN_MIB = 64;
+/** Of so little, what lies in blocks that Linux neither hints nor reports counts (4 and 2 MiB; smaller ones stay). */
+const AGAIN_SHARE = 0.5;
+const use = (amount: number) => run(`dd if=/dev/zero of=/tmp/x bs=1M count=${amount} 2>/dev/null`);
 /** Linux reports two seconds after it has noticed, a part at a time (mm/page_reporting.c). */
 const REPORTING_SECONDS = 10;
 
@@ -97,9 +102,9 @@ const fallsWithoutBalloon: SuiteCase['checks'] = ({ report }) => [
   ),
   equal('the balloon holds', mib(fieldOf(report, 'freed', 'actualBytes')), mib(0)),
   atLeast(
-    'used again: the host has again',
+    `${AGAIN_MIB} MiB used again: the host's rises by`,
     residentOf(report, 'again') - residentOf(report, 'freed'),
-    0.8 * FREED_MIB * BYTES_PER_MIB,
+    AGAIN_SHARE * AGAIN_MIB * BYTES_PER_MIB,
   ),
 ];
 
@@ -111,12 +116,12 @@ const reporting: SuiteCase = {
       arch,
       FREE_RAM_MIB,
       [
-        ...run(USE),
+        ...use(FREED_MIB),
         { measure: 'used' },
         ...run('rm /tmp/x'),
         { seconds: REPORTING_SECONDS },
         { measure: 'freed' },
-        ...run(USE),
+        ...use(AGAIN_MIB),
         { measure: 'again' },
         { stats: 'stats' },
         ...COUNT_TROUBLE,
@@ -141,12 +146,12 @@ const hinting: SuiteCase = {
       arch,
       FREE_RAM_MIB,
       [
-        ...run(USE),
+        ...use(FREED_MIB),
         ...run('rm /tmp/x'),
         { measure: 'used' },
         { hint: 'first round' },
         { measure: 'freed' },
-        ...run(USE),
+        ...use(AGAIN_MIB),
         { measure: 'again' },
         ...run('rm /tmp/x'),
         { hint: 'second round' },
@@ -162,7 +167,7 @@ const hinting: SuiteCase = {
     atLeast(
       "hinted again: the host's falls by",
       residentOf(evidence.report, 'again') - residentOf(evidence.report, 'second'),
-      0.8 * FREED_MIB * BYTES_PER_MIB,
+      AGAIN_SHARE * AGAIN_MIB * BYTES_PER_MIB,
     ),
   ],
 };

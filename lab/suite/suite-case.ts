@@ -1,15 +1,17 @@
 import type { GuestArchitecture } from '../../src/guest-image/architecture.js';
 import type { Faults } from '../../src/hal/scripted/faults.js';
+import type { VmEnd } from '../../src/machine/vm-end.js';
 import type { ScenarioNote } from '../../src/programs/scenario-run.js';
 
 /** What the run in the host left, as JSON. */
 export interface RunReport {
   readonly exitCode: number;
   readonly notes?: readonly ScenarioNote[];
-  readonly end?: { readonly kind: string; readonly why?: string };
+  readonly end?: VmEnd | undefined;
   readonly error?: { readonly code: string; readonly message: string };
   /** Faults that were planned and never came to be. */
   readonly unusedFaults: number;
+  readonly seconds: number;
 }
 
 /** What the replay of the run's trace on this machine showed. */
