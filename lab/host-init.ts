@@ -15,7 +15,7 @@ export function parseHostMessage(line: string): HostMessage | undefined {
 
 /**
  * What runs in the emulated host as its first process. Disk a is the base (Node, libraries, the Linux guest), disk b the
- * project, disk c takes what comes back. The command lies in /command, in an archive of its own behind this one.
+ * project, disk c takes what comes back; disk d, if there is one, has the peer to compare with. The command lies in /command, in an archive of its own behind this one.
  */
 export const HOST_INIT = `#!/bin/busybox sh
 export PATH=/bin:/usr/bin:/project/node_modules/.bin HOME=/root TERM=dumb LANG=C.UTF-8
@@ -23,7 +23,7 @@ export PATH=/bin:/usr/bin:/project/node_modules/.bin HOME=/root TERM=dumb LANG=C
 /bin/busybox --install -s /bin
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-mkdir -p /dev/pts /dev/shm /run /root /out /project /base /var/tmp
+mkdir -p /dev/pts /dev/shm /run /root /out /project /base /peer /var/tmp
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /tmp
@@ -35,6 +35,7 @@ hostname lab
 mount -o ro,noatime /dev/vda /base
 mount -o ro,noatime /dev/vdb /project
 mount -o noatime,noinit_itable /dev/vdc /out
+[ -b /dev/vdd ] && mount -o ro,noatime /dev/vdd /peer
 # What was written must come back even if this host hangs.
 echo 100 >/proc/sys/vm/dirty_writeback_centisecs
 echo 100 >/proc/sys/vm/dirty_expire_centisecs

@@ -8,6 +8,7 @@ import { readDisk, writeEmptyDisk } from './ext4.js';
 import { hostImage } from './host-image.js';
 import { LAB_MACHINES } from './machines.js';
 import { commandScript, type LabOptions } from './options.js';
+import { peerDisk } from './peer-image.js';
 import { projectDisk } from './project-image.js';
 import { type HostEnd, type HostOutputs, runHost } from './run-host.js';
 import { requireTools } from './tools.js';
@@ -22,10 +23,14 @@ export interface LabResult extends HostEnd {
   readonly files: readonly string[];
 }
 
-export type LabRequest = Pick<
-  LabOptions,
-  'arch' | 'hostMemoryBytes' | 'out' | 'timeoutSeconds' | 'install' | 'refresh' | 'command'
->;
+export interface LabRequest
+  extends Pick<
+    LabOptions,
+    'arch' | 'hostMemoryBytes' | 'out' | 'timeoutSeconds' | 'install' | 'refresh' | 'command'
+  > {
+  /** Whether the host shall have Debian's QEMU in `PEER_FOLDER`, to compare with (x86_64 only). */
+  readonly withPeer?: boolean;
+}
 
 /**
  * Runs one command in an emulated host.
@@ -47,6 +52,8 @@ export async function runInLab(
   signal.throwIfAborted();
   const project = await projectDisk(packageRoot(), { architecture, progress });
   signal.throwIfAborted();
+  const peer = request.withPeer ? await peerDisk({ architecture, progress, refresh }) : undefined;
+  signal.throwIfAborted();
   const folder = mkdtempSync(join(tmpdir(), 'halyard-lab-'));
   try {
     const outDisk = join(folder, 'out.ext4');
@@ -61,6 +68,7 @@ export async function runInLab(
         machine,
         image,
         projectDisk: project,
+        peerDisk: peer,
         outDisk,
         initrd,
         memoryBytes: request.hostMemoryBytes,

@@ -10,6 +10,8 @@ export interface QemuHost {
   readonly machine: LabMachine;
   readonly image: HostImage;
   readonly projectDisk: string;
+  /** The disk with what is compared with, if it is wanted. */
+  readonly peerDisk?: string | undefined;
   /** The disk that takes what comes back. */
   readonly outDisk: string;
   /** The image's initrd with the command behind it. */
@@ -51,6 +53,7 @@ function qemuArgs(host: QemuHost): readonly string[] {
     ...disk('base', image.baseDisk, ',readonly=on'),
     ...disk('project', host.projectDisk, ',readonly=on'),
     ...disk('out', host.outDisk, ',cache=unsafe'),
+    ...(host.peerDisk === undefined ? [] : disk('peer', host.peerDisk, ',readonly=on')),
     // Port 0 is for consoles.
     ...['-device', 'virtio-serial-pci'],
     ...port('control'),

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UnsupportedError } from '../hal/contract/errors.js';
 import { DEBIAN_NAME, type GuestArchitecture } from './architecture.js';
 import { cacheDirectory, filledOnce } from './cache.js';
@@ -17,6 +17,9 @@ export interface PackageSource {
 
 const REMEDY =
   'Use a machine whose apt knows a Debian archive (/etc/apt/sources.list.d) and reaches it.';
+
+/** Behind a package's name: with all that it depends on. No package's name has it. */
+const DEPENDENCIES = '+dependencies';
 
 /** Gives packages to `use`, and cleans up behind it. */
 export async function withDebianPackages<T>(
@@ -67,6 +70,18 @@ export class DebianPackages {
     return this.#find(name, isIt, () => this.#fetch(name));
   }
 
+  /**
+   * Where a package lies unpacked in one tree with all that it depends on, the C library included: a program that needs
+   * nothing of the system it runs on. What is only recommended is not there.
+   *
+   * @throws UnsupportedError if it is not there and cannot be fetched.
+   */
+  withDependencies(name: string): Promise<string> {
+    const key = `${name}${DEPENDENCIES}`;
+    const isIt = (folder: string) => folder.startsWith(`${key}_`);
+    return this.#find(key, isIt, () => this.#fetchAll(name));
+  }
+
   /** The kernel package that Debian's meta package for clouds stands for, likewise. */
   cloudKernel(): Promise<string> {
     const meta = `linux-image-cloud-${this.#debian}`;
@@ -100,20 +115,46 @@ export class DebianPackages {
     return name === undefined ? undefined : join(this.#folder, name);
   }
 
-  async #fetch(name: string): Promise<string> {
+  #fetch(name: string): Promise<string> {
     this.#source.progress(`fetching ${name} (${this.#debian})`);
+    return this.#withDownload(async (download) => {
+      await this.#apt('apt-get', ['download', name], download);
+      return this.#unpackAll(download, name, '');
+    });
+  }
+
+  #fetchAll(name: string): Promise<string> {
+    this.#source.progress(`fetching ${name} and what it depends on (${this.#debian})`);
+    return this.#withDownload(async (download) => {
+      mkdirSync(join(download, 'partial'));
+      const where = ['-o', `Dir::Cache::archives=${download}`];
+      const flags = ['--download-only', '--no-install-recommends', '-y'];
+      await this.#apt('apt-get', ['install', ...where, ...flags, name]);
+      return this.#unpackAll(download, name, DEPENDENCIES);
+    });
+  }
+
+  async #withDownload(use: (folder: string) => Promise<string>): Promise<string> {
     mkdirSync(this.#folder, { recursive: true });
     const download = mkdtempSync(join(this.#folder, '.download-'));
     try {
-      await this.#apt('apt-get', ['download', name], download);
-      const file = readdirSync(download).find((entry) => entry.endsWith('.deb'));
-      if (file === undefined) throw new UnsupportedError(`apt did not fetch ${name}`, REMEDY);
-      return await filledOnce(join(this.#folder, file.replace(/\.deb$/, '')), async (folder) => {
-        await runTool('dpkg-deb', ['-x', join(download, file), folder], { remedy: REMEDY });
-      });
+      return await use(download);
     } finally {
       rmSync(download, { recursive: true, force: true });
     }
+  }
+
+  /** Unpacks what was downloaded into one tree, which is called as the file of package `name` is. */
+  async #unpackAll(download: string, name: string, suffix: string): Promise<string> {
+    const files = readdirSync(download).filter((entry) => entry.endsWith('.deb'));
+    const own = files.find((file) => file.startsWith(`${name}_`));
+    if (own === undefined) throw new UnsupportedError(`apt did not fetch ${name}`, REMEDY);
+    const folder = basename(own, '.deb').replace(name, `${name}${suffix}`);
+    return filledOnce(join(this.#folder, folder), async (unfinished) => {
+      for (const file of files) {
+        await runTool('dpkg-deb', ['-x', join(download, file), unfinished], { remedy: REMEDY });
+      }
+    });
   }
 
   /** apt with fresh lists. If the lists could not be read, that is the reason for whatever fails then. */

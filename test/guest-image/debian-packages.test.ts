@@ -21,13 +21,15 @@ case $1 in
   update) [ ! -e "$LOG.offline" ] || { echo "E: no network" >&2; exit 100; } ;;
   download) [ ! -e "$LOG.offline" ] || { echo "E: no such package" >&2; exit 100; }
     : >"$2_1.2_arm64.deb" ;;
+  install) folder=\${3#*=}
+    : >"$folder/qemu_7.2_arm64.deb"; : >"$folder/libc6_2.36_arm64.deb" ;;
 esac
 `;
 const APT_CACHE = `#!/bin/sh
 echo "$2"
 echo "  Depends: linux-image-6.1.0-9-cloud-arm64"
 `;
-const DPKG_DEB = '#!/bin/sh\nmkdir -p "$3/content"\n';
+const DPKG_DEB = '#!/bin/sh\nmkdir -p "$3/content/$(basename "$2")"\n';
 
 interface Scene {
   readonly cache: string;
@@ -85,6 +87,21 @@ onLinux(
     t.deepEqual(readdirSync(cache), [basename(path)], "apt's state and the download are gone");
   },
 );
+
+onLinux('a package comes with all that it depends on, in one tree, once', async (t) => {
+  const { cache, calls } = scene(t);
+  const unpack = () => withDebianPackages(SOURCE, (packages) => packages.withDependencies('qemu'));
+  const path = await unpack();
+  t.is(path, join(cache, 'qemu+dependencies_7.2_arm64'));
+  t.deepEqual(readdirSync(join(path, 'content')).sort(), [
+    'libc6_2.36_arm64.deb',
+    'qemu_7.2_arm64.deb',
+  ]);
+  t.is(calls().filter((call) => call.includes('--download-only')).length, 1);
+  t.is(await unpack(), path);
+  t.is(calls().filter((call) => call.includes('--download-only')).length, 1);
+  t.deepEqual(readdirSync(cache), [basename(path)]);
+});
 
 onLinux('the kernel is the one that the meta package depends on', async (t) => {
   scene(t);
