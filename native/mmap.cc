@@ -191,8 +191,7 @@ napi_value Load(Call& call) {
   if (!region->Holds(offset, file->bytes)) {
     return RefuseBounds(call, *region, offset, file->bytes), nullptr;
   }
-  Result<LoadedFile> loaded = 
-      LoadFile(file->fd.get(), region->data() + offset, file->bytes);
+  Result<LoadedFile> loaded = LoadFile(file->fd.get(), region->data() + offset, file->bytes);
   if (!loaded.ok()) return call.Fail(loaded.failure()), nullptr;
   Napi::Object result = Napi::Object::New(call.env);
   result.Set("length", static_cast<double>(loaded.value().length));
