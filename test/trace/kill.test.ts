@@ -16,11 +16,10 @@ import { scratchDirectory } from './support.js';
 /** What `repair` promises to find again: turns that were completed so long before the kill. */
 const PROMISE_MS = 100;
 /**
- * Signs of life that are closer together than this count as a thread that runs; a longer silence is one that was held up,
- * by a native call or by a busy machine or disk, and the promise is later by that much. Both count: the program's thread,
- * and one that is like the thread that writes the trace.
+ * The thread that writes the trace looks for turns more often than this while there are any. A longer gap between two
+ * signs of it is the machine's: the promise is later by that much. Time that it spent computing counts in full.
  */
-const SILENCE_MS = 30;
+const GAP_MS = 15;
 const KILLS_PER_MODE = 10;
 const LATEST_KILL_MS = 450;
 const MODES = ['steady', 'breathless', 'bursts', 'long turns', 'blocking'];
@@ -29,12 +28,11 @@ const PROGRAM = fileURLToPath(new URL('kill/steady-work.js', import.meta.url));
 const COMMAND = 'dist/bin/halyard.cjs';
 
 interface Sign {
-  readonly thread: 'program' | 'canary';
-  /** How long any thread has waited for a processor before; the canary knows. */
-  readonly waitedMs: number;
-  /** Of a turn that was completed; undefined where the process only says that it is alive. */
-  readonly turn: number | undefined;
   readonly ms: number;
+  /** Of the program: the turn that is completed. */
+  readonly turn: number | undefined;
+  /** Of the thread that writes the trace: how long it was on a processor since its last sign. */
+  readonly ranMs: number;
 }
 
 function nowMs(): number {
@@ -46,28 +44,27 @@ function nowMs(): number {
 function signsIn(report: string): Sign[] {
   const lines = existsSync(report) ? readFileSync(report, 'utf8').split('\n').slice(0, -1) : [];
   return lines.map((line) => {
-    const words = line.split(' ');
-    const isCanary = words[0] === 'canary';
+    const [what, value, ms] = line.split(' ');
+    const isTurn = what === 'turn';
     return {
-      thread: isCanary ? 'canary' : 'program',
-      waitedMs: isCanary ? Number(words[1]) : 0,
-      turn: words[0] === 'turn' ? Number(words[1]) : undefined,
-      ms: Number(words.at(-1)),
+      ms: Number(ms),
+      turn: isTurn ? Number(value) : undefined,
+      ranMs: isTurn ? 0 : Number(value),
     };
   });
 }
 
-/** Until when turns are promised: so long a thread has run from then to the kill. */
+/** Until when turns are promised: so long the thread that writes has run, or could have, from then to the kill. */
 function promisedUntil(signs: readonly Sign[], killedMs: number): number {
   let running = 0;
   let later = killedMs;
-  let waitedMs = 0;
-  for (const sign of [...signs].reverse()) {
+  let ranMs = 0;
+  for (const sign of signs.filter(({ turn }) => turn === undefined).reverse()) {
     const { ms } = sign;
     if (ms > killedMs) continue;
-    running += Math.max(0, Math.min(later - ms, SILENCE_MS) - waitedMs);
+    running += Math.min(later - ms, Math.max(GAP_MS, ranMs));
     later = ms;
-    waitedMs = sign.waitedMs;
+    ranMs = sign.ranMs;
     if (running > PROMISE_MS) return ms;
   }
   return Number.NEGATIVE_INFINITY;
@@ -75,14 +72,8 @@ function promisedUntil(signs: readonly Sign[], killedMs: number): number {
 
 /** How many of the first turns the promise covers. */
 function promisedTurns(signs: readonly Sign[], killedMs: number): number {
-  const until = (['program', 'canary'] as const).map((thread) =>
-    promisedUntil(
-      signs.filter((sign) => sign.thread === thread),
-      killedMs,
-    ),
-  );
-  const covered = signs.filter(({ turn, ms }) => turn !== undefined && ms <= Math.min(...until));
-  const last = covered.at(-1)?.turn;
+  const until = promisedUntil(signs, killedMs);
+  const last = signs.filter(({ turn, ms }) => turn !== undefined && ms <= until).at(-1)?.turn;
   return last === undefined ? 0 : last + 1;
 }
 
@@ -92,22 +83,34 @@ interface Killed {
   readonly killedMs: number;
 }
 
-/** Waits until the process has completed a turn, or ended by itself. */
-async function firstTurn(child: ChildProcess, report: string): Promise<void> {
-  while (child.exitCode === null && !signsIn(report).some(({ turn }) => turn !== undefined)) {
-    await delay(5);
-  }
+type IsReady = (signs: readonly Sign[]) => boolean;
+
+const hasTurn: IsReady = (signs) => signs.some(({ turn }) => turn !== undefined);
+const hasPromise: IsReady = (signs) => promisedTurns(signs, nowMs()) > 0;
+
+/** Waits until the process has told enough, or ended by itself. */
+async function ready(child: ChildProcess, report: string, isReady: IsReady): Promise<void> {
+  while (child.exitCode === null && !isReady(signsIn(report))) await delay(5);
 }
 
-/** Starts a recorder, and kills it in its start-up or after some of its turns. */
-async function recordAndKill(folder: string, mode: string, random: Random, name: string) {
-  const [trace, report] = [join(folder, `${name}.mcap`), join(folder, `${name}.txt`)];
+interface When {
+  /** Undefined: at once. */
+  readonly isReady: IsReady | undefined;
+  readonly delayMs: number;
+}
+
+/** In its start-up, after its first turn, or when something is promised; the first of all tests something for sure. */
+function randomMoment(random: Random, kill: number): When {
   const delayMs = random.below(LATEST_KILL_MS);
-  const inStartUp = random.below(6) === 0;
-  const seed = String(random.below(2 ** 31));
-  const stdio = ['ignore', 'ignore', 'pipe'] as const;
-  const child = spawn(process.execPath, [RECORDER, mode, trace, report, seed], {
-    stdio: [...stdio],
+  const phases = [undefined, hasTurn, hasTurn, hasPromise];
+  return { isReady: kill === 0 ? hasPromise : phases[random.below(phases.length)], delayMs };
+}
+
+/** Starts a recorder, and kills it. */
+async function recordAndKill(folder: string, mode: string, seed: number, name: string, when: When) {
+  const [trace, report] = [join(folder, `${name}.mcap`), join(folder, `${name}.txt`)];
+  const child = spawn(process.execPath, [RECORDER, mode, trace, report, String(seed)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = once(child, 'exit');
   let complaint = '';
@@ -116,8 +119,8 @@ async function recordAndKill(folder: string, mode: string, random: Random, name:
   });
   let killedMs = 0;
   try {
-    if (!inStartUp) await firstTurn(child, report);
-    await delay(delayMs);
+    if (when.isReady !== undefined) await ready(child, report, when.isReady);
+    await delay(when.delayMs);
   } finally {
     killedMs = nowMs();
     child.kill('SIGKILL');
@@ -166,9 +169,10 @@ for (const [index, mode] of MODES.entries()) {
     const random = new Random(seed + index * 7_654_321);
     let promised = 0;
     for (let kill = 0; kill < KILLS_PER_MODE; kill += 2) {
-      const pair = [kill, kill + 1].map((which) =>
-        recordAndKill(folder, mode, random, String(which)),
-      );
+      const pair = [kill, kill + 1].map((which) => {
+        const moment = randomMoment(random, which);
+        return recordAndKill(folder, mode, random.below(2 ** 31), String(which), moment);
+      });
       for (const [second, killed] of (await Promise.all(pair)).entries()) {
         promised += check(t, killed, `HALYARD_SEED=${seed} kill ${kill + second}`);
       }
@@ -180,11 +184,8 @@ for (const [index, mode] of MODES.entries()) {
 
 test.serial('the commands repair and replay what a killed recorder left', async (t) => {
   const folder = scratchDirectory(t);
-  const random = new Random(1);
   const [damaged, whole] = [join(folder, '0.mcap'), join(folder, 'whole.mcap')];
-  let killed: Killed;
-  do killed = await recordAndKill(folder, 'steady', random, '0');
-  while (promisedTurns(killed.signs, killed.killedMs) === 0);
+  await recordAndKill(folder, 'steady', 1, '0', { isReady: hasPromise, delayMs: 0 });
   const run = (...args: string[]): string =>
     execFileSync(process.execPath, [COMMAND, ...args], { encoding: 'utf8' });
   t.regex(run('repair', damaged, '-o', whole), /lane main: \d+ turns recovered/);

@@ -1,35 +1,26 @@
-import { readdirSync, readFileSync, writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 
 /**
- * A thread like the one that writes the trace: it naps, wakes and writes into a file on the same disk. What holds it up,
- * a busy machine or a busy disk, mostly holds that one up as well. It also tells how long any thread of this process has
- * waited for a processor since the last time.
+ * Tells from within the process when the thread that writes the trace has run, as the kernel counts it. A machine that is
+ * busy, or a hypervisor that takes a processor away, shows as a gap between these signs, whichever thread it met.
  */
-const { fd, beatMs } = workerData as { fd: number; beatMs: number };
+const { fd, beatMs, threadId } = workerData as { fd: number; beatMs: number; threadId: string };
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
-const TASKS = '/proc/self/task';
 
-/** By thread: nanoseconds that it could have run and did not (Documentation/scheduler/sched-stats.rst). */
-function waits(): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const task of readdirSync(TASKS)) {
-    try {
-      const [, waited] = readFileSync(`${TASKS}/${task}/schedstat`, 'utf8').split(' ');
-      found.set(task, Number(waited));
-    } catch {
-      // A thread that has just ended, or a kernel without these figures.
-    }
-  }
-  return found;
+/** Nanoseconds on a processor, and how often it was given one (Documentation/scheduler/sched-stats.rst). */
+function progress(): { ranNs: number; runs: number } {
+  const words = readFileSync(`/proc/self/task/${threadId}/schedstat`, 'utf8').split(' ');
+  return { ranNs: Number(words[0]), runs: Number(words[2]) };
 }
 
-let before = waits();
+let before = progress();
 for (;;) {
   Atomics.wait(sleeper, 0, 0, beatMs);
-  const now = waits();
-  const longestNs = Math.max(0, ...[...now].map(([task, ns]) => ns - (before.get(task) ?? ns)));
+  const now = progress();
+  const ranMs = (now.ranNs - before.ranNs) / 1e6;
+  if (now.runs === before.runs && ranMs === 0) continue;
   before = now;
   const [seconds, nanoseconds] = process.hrtime();
-  writeSync(fd, `canary ${longestNs / 1e6} ${seconds * 1e3 + nanoseconds / 1e6}\n`);
+  writeSync(fd, `ran ${ranMs} ${seconds * 1e3 + nanoseconds / 1e6}\n`);
 }

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { openSync, writeSync } from 'node:fs';
+import { openSync, readdirSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { implement } from '../../../src/index.js';
 import { runLane } from '../../../src/run.js';
@@ -9,7 +9,7 @@ import { Mill, steadyWork } from './steady-work.js';
 
 /**
  * A process that records without end, to be killed. It tells a second file, write by write, when each turn was completed
- * and that it is alive: what stands there was true at the kill.
+ * and when the thread that writes the trace has run: what stands there was true at the kill.
  */
 const [mode, trace, report, seed] = process.argv.slice(2) as [string, string, string, string];
 const random = new Random(Number(seed));
@@ -21,8 +21,10 @@ const nowMs = (): number => {
   return seconds * 1e3 + nanoseconds / 1e6;
 };
 const say = (text: string): void => void writeSync(reportFd, text);
-const alive = (): void => say(`alive ${nowMs()}\n`);
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
+const threads = (): string[] => readdirSync('/proc/self/task');
+
+const others = threads();
 
 const recording = new Recording({
   path: trace,
@@ -34,6 +36,8 @@ const recording = new Recording({
     throw error;
   },
 });
+const started = threads().filter((thread) => !others.includes(thread));
+if (started.length !== 1) throw new Error(`which of these writes the trace: ${started}?`);
 const lane = recording.lane('main');
 
 /** What each way of working makes of the next turn. */
@@ -71,20 +75,15 @@ const mill = implement(Mill, (emit) => {
   setImmediate(order);
   return {
     grind: ({ us }) => {
-      if (us > 0) {
-        alive();
-        Atomics.wait(sleeper, 0, 0, us / 1000);
-        alive();
-      }
+      if (us > 0) Atomics.wait(sleeper, 0, 0, us / 1000);
       return random.below(2 ** 32);
     },
     again: () => order(),
   };
 });
 
-setInterval(alive, BEAT_MS);
 new Worker(new URL('canary.js', import.meta.url), {
-  workerData: { fd: reportFd, beatMs: BEAT_MS },
+  workerData: { fd: reportFd, beatMs: BEAT_MS, threadId: started[0] },
 });
 runLane(
   steadyWork,
@@ -96,9 +95,8 @@ runLane(
     clockNs: () => Math.round(nowMs() * 1e6),
     sink: {
       turn: (number, timeNs, bytes, end) => {
-        const completedMs = nowMs();
         lane.turn(number, timeNs, bytes, end);
-        say(`turn ${number} ${completedMs}\n`);
+        say(`turn ${number} ${nowMs()}\n`);
       },
     },
   },
