@@ -35,7 +35,7 @@ const REPLAY_ROUNDS = 9;
 const TENFOLD = 10;
 /** Without the compiler everything takes ten times as long. */
 const JITLESS_SHARE = 10;
-const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('./child.cjs', import.meta.url));
 
 function child<T>(flags: readonly string[], task: string, path: string, turns: number): T {
   const args = [...flags, CHILD, task, path, String(turns)];

@@ -22,7 +22,7 @@ import { FRAME, type FrameKind, RingProducer, ringMemory } from './trace-ring.js
 import { MAX_MESSAGE_BYTES } from './writer.js';
 import { requireWebAssembly } from './zstd.js';
 
-const RING_BYTES = 2 * 1024 * 1024;
+const RING_BYTES = 1024 * 1024;
 const START_MS = 20_000;
 /** A thread that has not moved for so long will not move again. */
 const STALLED_MS = 60_000;
@@ -43,7 +43,7 @@ class RecordingThread {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const data: ThreadData = { port: port2, bell: this.#bell };
-    const worker = new Worker(new URL('./recording-thread.js', import.meta.url), {
+    const worker = new Worker(new URL('./recording-thread.cjs', import.meta.url), {
       workerData: data,
       transferList: [port2],
       execArgv: [],

@@ -17,8 +17,8 @@ import { TraceWriter } from './writer.js';
 import { loadZstd } from './zstd.js';
 
 /*
- * The thread that compresses traces and writes them. It is a module of its own because a worker starts with one; all it
- * does is synchronous.
+ * The thread that compresses traces and writes them. It is a module of its own because a worker starts with one (the build
+ * bundles it into one file); all it does is synchronous.
  */
 
 /** Well under the 100 ms that a killed recorder may lose. */
