@@ -159,7 +159,7 @@ function evaluate(
   for (;;) {
     const { status, stdout, stderr, command } = compile(
       arch,
-      ['-S', '-O1', '-fmax-errors=0', '-ftrack-macro-expansion=0'],
+      ['-S', '-fmax-errors=0', '-ftrack-macro-expansion=0', '-fno-diagnostics-show-caret'],
       `${source}void values(void) {\n${left.map(printStatement).join('')}}\n`,
     );
     if (status === 0) return printedValues(stdout);
