@@ -3,8 +3,9 @@ import { AARCH64_CONSTANTS } from './tables/aarch64-constants.js';
 import { AARCH64_SYSCALLS } from './tables/aarch64-syscalls.js';
 import { ARM_CONSTANTS } from './tables/arm-constants.js';
 import { ARM_SYSCALLS } from './tables/arm-syscalls.js';
-import { COMMON_CONSTANTS_A_M } from './tables/common-constants-a-m.js';
-import { COMMON_CONSTANTS_N_Z } from './tables/common-constants-n-z.js';
+import { COMMON_CONSTANTS_A_E } from './tables/common-constants-a-e.js';
+import { COMMON_CONSTANTS_F_O } from './tables/common-constants-f-o.js';
+import { COMMON_CONSTANTS_P_Z } from './tables/common-constants-p-z.js';
 import { X86_64_CONSTANTS } from './tables/x86-64-constants.js';
 import { X86_64_SYSCALLS } from './tables/x86-64-syscalls.js';
 
@@ -90,8 +91,9 @@ class TableArchitecture implements Architecture {
     this.#syscallTable = tables.syscalls;
     this.constants = new ConstantTable([
       tables.constants,
-      COMMON_CONSTANTS_A_M,
-      COMMON_CONSTANTS_N_Z,
+      COMMON_CONSTANTS_A_E,
+      COMMON_CONSTANTS_F_O,
+      COMMON_CONSTANTS_P_Z,
     ]);
   }
 
