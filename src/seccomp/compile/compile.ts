@@ -12,8 +12,9 @@ import { Graph, type NodeId } from './graph.js';
 import { linearDecision } from './linear-decision.js';
 import { lowerRules } from './lower-rules.js';
 import type { RuleState } from './rule-state.js';
-import { samplesOf } from './samples.js';
+import { isAllowed, samplesOf } from './samples.js';
 import { searchTree } from './search-tree.js';
+import { weightsOf } from './usual-frequencies.js';
 
 export interface CompileOptions {
   /** What a syscall of a foreign architecture gets; kill-thread, as both of minijail's compilers have it. */
@@ -25,20 +26,24 @@ const PER_TEST = 1 / 4096;
 
 type DecideRules = (graph: Graph, state: RuleState, frequency: number, perTest: number) => NodeId;
 
+/** The numbers that are called in earnest: those with rules, and all known ones if the default allows them. */
+function numbersMade({ architecture, defaultAction, syscalls }: Policy): Set<number> {
+  const all = isAllowed(returnValueOf(defaultAction)) ? architecture.syscallNames.keys() : [];
+  return new Set([...syscalls.keys(), ...all]);
+}
+
 function programOf(policy: Policy, options: CompileOptions, decideRules: DecideRules): Program {
-  const { architecture, frequencies, syscalls } = policy;
+  const { architecture, defaultAction, syscalls } = policy;
   const graph = new Graph();
-  const frequencyOf = (number: number) => frequencies.get(number) ?? 1;
-  let total = 0;
-  for (const number of syscalls.keys()) total += frequencyOf(number);
-  const perTest = total * PER_TEST;
+  const weights = weightsOf(policy, numbersMade(policy));
+  const perTest = PER_TEST * [...weights.values()].reduce((sum, weight) => sum + weight, 0);
   const targets = new Map<number, NodeId>();
   for (const [number, rules] of syscalls) {
     const state = lowerRules(rules, architecture.wordBits);
-    targets.set(number, decideRules(graph, state, frequencyOf(number), perTest));
+    targets.set(number, decideRules(graph, state, weights.get(number) ?? 0, perTest));
   }
-  const fallback = graph.return(returnValueOf(policy.defaultAction));
-  const intervals = dispatchIntervals(policy, targets, fallback);
+  const fallback = graph.return(returnValueOf(defaultAction));
+  const intervals = dispatchIntervals(targets, fallback, weights);
   const { root } = searchTree(graph, intervals, perTest);
   const foreign = graph.return(
     returnValueOf(options.foreignArchitecture ?? { kind: 'kill-thread' }),
