@@ -5,11 +5,11 @@ import type { Policy } from '../policy.js';
  * and waits comes first, then what is done for each piece of work, then memory; all else belongs to start and end.
  */
 const USUAL: readonly (readonly [number, string])[] = [
-  [1000, 'read write readv writev recvmsg sendmsg recvfrom recv ioctl futex futex_time64'],
-  [1000, 'epoll_wait epoll_pwait poll ppoll ppoll_time64'],
-  [300, 'close epoll_ctl fcntl fcntl64 madvise getpid io_uring_enter'],
-  [300, 'pread64 pwrite64 preadv pwritev sendto send'],
-  [30, 'lseek _llseek mmap mmap2 munmap mprotect rt_sigprocmask clock_gettime fstat newfstatat'],
+  [40, 'read write readv writev recvmsg sendmsg recvfrom recv ioctl futex futex_time64'],
+  [40, 'epoll_wait epoll_pwait poll ppoll ppoll_time64'],
+  [16, 'close epoll_ctl fcntl fcntl64 madvise getpid io_uring_enter'],
+  [16, 'pread64 pwrite64 preadv pwritev sendto send'],
+  [4, 'lseek _llseek mmap mmap2 munmap mprotect rt_sigprocmask clock_gettime fstat newfstatat'],
 ];
 
 /** A frequency file counts what it names; a name that it lacks is as rare as this part of all. */
