@@ -97,7 +97,7 @@ const REMEDIES: [string, Dialect, string, (bigint | number)[], string][] = [
     'add `|| arg0 == 4 && arg2 == 0xb` to line 1 of balloon.policy',
   ],
   [
-    'read: {arg0 == 3; return EPERM, 1}\n',
+    'read: {arg0 == 3; return EPERM, arg0 == 4}\n',
     'minijail-python',
     'read',
     [3],

@@ -1,5 +1,5 @@
 import type { Architecture } from '../architecture.js';
-import type { Atom, Operator, SyscallRules } from '../policy.js';
+import type { Atom, SyscallRules } from '../policy.js';
 
 /** The arguments that choose what a syscall does, and how the names of their values begin. */
 const SELECTORS: Readonly<Record<string, readonly [argument: number, prefix: string]>> = {
@@ -25,41 +25,42 @@ export function selectorOf(name: string): number | undefined {
   return SELECTORS[name]?.[0];
 }
 
-const BOUNDS: ReadonlySet<Operator> = new Set(['<', '<=', '>', '>=']);
-
 function prefixOf(name: string): string {
   return name.slice(0, name.indexOf('_') + 1);
 }
 
-/** How the names of an argument's values begin, by what is known of the syscall and by the values in its rules. */
-function prefixesOf(architecture: Architecture, rules: SyscallRules, argument: number): string[] {
-  const selector = SELECTORS[rules.name];
-  if (selector?.[0] === argument && selector[1] !== '') return [selector[1]];
-  const atoms = rules.filters.flatMap(({ clauses }) => clauses.flat());
-  const chosen = atoms.filter((atom) => atom.argument === argument && !BOUNDS.has(atom.operator));
-  const values = new Set(chosen.map(({ value }) => value));
-  // One value alone may have any name.
-  if (values.size < 2) return [];
-  const counts = new Map<string, number>();
-  for (const [name, value] of architecture.constants) {
-    const prefix = prefixOf(name);
-    if (prefix !== '' && values.has(value)) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
-  }
-  // A beginning that only some of the values have is a coincidence.
-  return [...counts].filter(([, count]) => count >= values.size).map(([prefix]) => prefix);
+function underscores(name: string): number {
+  return name.split('_').length;
 }
 
-function flagNames(architecture: Architecture, prefix: string, value: bigint): string | undefined {
-  const names = new Map<bigint, string>();
-  let left = value;
-  for (const [name, bit] of architecture.constants) {
-    const isBit = bit !== 0n && (bit & (bit - 1n)) === 0n;
-    if (!isBit || !name.startsWith(prefix) || (left & bit) === 0n) continue;
-    names.set(bit, name);
-    left &= ~bit;
+type Names = ReadonlyMap<bigint, string>;
+
+const indexes = new WeakMap<Architecture, ReadonlyMap<string, Names>>();
+
+/** The names of values, by how they begin. Of two for one value the simpler one: the other is an option's option. */
+function namesOf(architecture: Architecture): ReadonlyMap<string, Names> {
+  const known = indexes.get(architecture);
+  if (known !== undefined) return known;
+  const index = new Map<string, Map<bigint, string>>();
+  for (const [name, value] of architecture.constants) {
+    const prefix = name.startsWith('SIG') && !name.includes('_') ? 'SIG' : prefixOf(name);
+    if (prefix === '') continue;
+    const names = index.get(prefix) ?? new Map<bigint, string>();
+    index.set(prefix, names);
+    const other = names.get(value);
+    if (other === undefined || underscores(name) < underscores(other)) names.set(value, name);
   }
-  if (left !== 0n || names.size === 0) return undefined;
-  return [...names]
+  indexes.set(architecture, index);
+  return index;
+}
+
+function flagNames(names: Names, value: bigint): string | undefined {
+  const bits = [...names].filter(
+    ([bit]) => bit !== 0n && (bit & (bit - 1n)) === 0n && (value & bit) !== 0n,
+  );
+  const all = bits.reduce((sum, [bit]) => sum | bit, 0n);
+  if (all !== value || bits.length === 0) return undefined;
+  return bits
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, name]) => name)
     .join('|');
@@ -77,12 +78,12 @@ export function nameValue(
   argument: number,
   value: bigint,
 ): string {
-  for (const prefix of prefixesOf(architecture, rules, argument)) {
-    for (const [name, constant] of architecture.constants) {
-      if (constant === value && name.startsWith(prefix)) return name;
-    }
-    const flags = FLAGS.has(prefix) ? flagNames(architecture, prefix, value) : undefined;
-    if (flags !== undefined) return flags;
+  const selector = SELECTORS[rules.name];
+  if (selector?.[0] === argument) {
+    const [, prefix] = selector;
+    const names: Names = namesOf(architecture).get(prefix) ?? new Map();
+    const name = names.get(value) ?? (FLAGS.has(prefix) ? flagNames(names, value) : undefined);
+    if (name !== undefined) return name;
   }
   return formatNumber(value);
 }

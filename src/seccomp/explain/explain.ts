@@ -21,7 +21,7 @@ export interface Explanation {
   readonly text: string;
 }
 
-function valueOf(data: SeccompData, argument: number): bigint {
+function argumentValue(data: SeccompData, argument: number): bigint {
   const word = argumentWord(argument);
   return (BigInt(data[word + 1] ?? 0) << 32n) | BigInt(data[word] ?? 0);
 }
@@ -30,7 +30,7 @@ function formatCall(policy: Policy, judgement: Judgement, data: SeccompData): st
   const number = data[NUMBER_WORD] as number;
   const name = policy.architecture.syscallNames.get(number) ?? judgement.rules?.name;
   const args = [0, 1, 2, 3, 4, 5].map((argument) => {
-    const value = valueOf(data, argument);
+    const value = argumentValue(data, argument);
     const { rules } = judgement;
     return rules === undefined
       ? formatNumber(value)
@@ -48,7 +48,7 @@ function formatFailed(
 ): string {
   if (rules === undefined) return '';
   const whole = clause.map((each) => formatAtom(architecture, rules, each)).join(' && ');
-  const value = valueOf(data, atom.argument);
+  const value = argumentValue(data, atom.argument);
   const shown = nameValue(architecture, rules, atom.argument, value);
   const known = shown === formatNumber(value) ? shown : `${formatNumber(value)} (${shown})`;
   const which = clause.length > 1 ? `: ${formatAtom(architecture, rules, atom)} fails` : '';

@@ -19,7 +19,7 @@ export interface Remedy {
 const NOWHERE: SourceSpan = { file: '', line: 1, column: 1, length: 1 };
 const ALLOW = { kind: 'allow' } as const;
 
-function valueOf(policy: Policy, data: SeccompData, argument: number): bigint {
+function argumentValue(policy: Policy, data: SeccompData, argument: number): bigint {
   const word = argumentWord(argument);
   const high = policy.architecture.wordBits === 64 ? BigInt(data[word + 1] ?? 0) : 0n;
   return (high << 32n) | BigInt(data[word] ?? 0);
@@ -42,7 +42,7 @@ function clauseFor(policy: Policy, clause: Clause, data: SeccompData): Clause {
   for (const atom of clause) {
     const fitting = alone(atom)
       ? atom
-      : { ...atom, operator: '==' as const, value: valueOf(policy, data, atom.argument) };
+      : { ...atom, operator: '==' as const, value: argumentValue(policy, data, atom.argument) };
     // Several bounds of one argument become one value.
     const key =
       fitting === atom ? `${atom.argument}${atom.operator}${atom.value}` : `${atom.argument}`;
@@ -51,8 +51,12 @@ function clauseFor(policy: Policy, clause: Clause, data: SeccompData): Clause {
   return [...replaced.values()];
 }
 
-function changes(policy: Policy, clause: Clause, data: SeccompData): number {
-  return clauseFor(policy, clause, data).filter((atom) => !clause.includes(atom)).length;
+/** What a clause gives up to hold for the data: atoms, and among equals how many atoms let in more than one value. */
+function looseness(policy: Policy, clause: Clause, data: SeccompData): number {
+  const fitting = clauseFor(policy, clause, data);
+  const changed = fitting.filter((atom) => !clause.includes(atom)).length;
+  const open = fitting.filter(({ operator }) => operator !== '==').length;
+  return changed * 1000 + open;
 }
 
 function formatClause(policy: Policy, rules: SyscallRules, clause: Clause): string {
@@ -71,8 +75,8 @@ function widenFilter(
     .slice(0, end)
     .filter(({ action }) => action.kind === 'allow')
     .flatMap((filter) => filter.clauses.map((clause) => ({ filter, clause })))
-    .map((each) => ({ ...each, changed: changes(policy, each.clause, data) }));
-  const [first] = candidates.sort((a, b) => a.changed - b.changed);
+    .map((each) => ({ ...each, loose: looseness(policy, each.clause, data) }));
+  const [first] = candidates.sort((a, b) => a.loose - b.loose);
   if (first === undefined) return undefined;
   const clause = clauseFor(policy, first.clause, data);
   const insert = `|| ${formatClause(policy, rules, clause)}`;
@@ -92,7 +96,7 @@ function widenFilter(
 function selectorClauses(policy: Policy, name: string, data: SeccompData): Clause[] {
   const argument = selectorOf(name);
   if (argument === undefined) return [];
-  const value = valueOf(policy, data, argument);
+  const value = argumentValue(policy, data, argument);
   return [[{ argument, operator: '==', value, span: NOWHERE }]];
 }
 
