@@ -160,7 +160,6 @@ test('the C array compiles to the raw program', (t) => {
   const source =
     `${formatCArray(program)}\n#include <stdio.h>\n` +
     'int main(void) { return fwrite(filter, sizeof filter[0], filter_length, stdout) != filter_length; }\n';
-  let output: Buffer;
   try {
     execFileSync('cc', ['--version'], { stdio: 'ignore' });
   } catch {
@@ -169,6 +168,6 @@ test('the C array compiles to the raw program', (t) => {
     return;
   }
   const command = 'd=$(mktemp -d) && cc -x c - -o "$d/a" && "$d/a"; s=$?; rm -rf "$d"; exit $s';
-  output = execFileSync('sh', ['-c', command], { input: source });
+  const output = execFileSync('sh', ['-c', command], { input: source });
   t.deepEqual(new Uint8Array(output), encodeProgram(program));
 });
