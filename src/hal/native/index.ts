@@ -54,14 +54,9 @@ export interface NativeOptions {
  */
 export function nativeImplementations(options: NativeOptions = {}): readonly AnyImplementation[] {
   const session = loadAddon().open();
-  const implementations: AnyImplementation[] = [
-    Mmap,
-    EventFd,
-    Clock,
-    Entropy,
-    Channel,
-    Kvm,
-  ].map((contract) => addonImplementation(contract as HalContract, session));
+  const implementations: AnyImplementation[] = [Mmap, EventFd, Clock, Entropy, Channel, Kvm].map(
+    (contract) => addonImplementation(contract as HalContract, session),
+  );
   const disk = addonImplementation(Disk, session);
   implementations.push(withDiskFiles(disk, options.disks ?? (() => undefined)));
   implementations.push(

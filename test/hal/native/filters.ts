@@ -1,4 +1,5 @@
 import { endianness } from 'node:os';
+import { architectureOf } from '../../../src/seccomp/architecture.js';
 
 /** Instructions of classic BPF and actions of seccomp(2), by hand: a filter for tests that is not the compiler's. */
 const LOAD_WORD = 0x20;
@@ -10,8 +11,9 @@ export const KILL_PROCESS = 0x80000000;
 
 type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, constant: number];
 
-/** The program that does `action` for these system calls and allows all others. */
-export function filterFor(numbers: readonly number[], action: number): Uint8Array {
+/** The program of this machine that does `action` for these system calls, if it has them, and allows all others. */
+export function filterFor(names: readonly string[], action: number): Uint8Array {
+  const numbers = names.flatMap((name) => numberOf(name) ?? []);
   const instructions: Instruction[] = [
     [LOAD_WORD, 0, 0, 0],
     ...numbers.map((number, at): Instruction => [JUMP_IF_EQUAL, numbers.length - at, 0, number]),
@@ -28,4 +30,9 @@ export function filterFor(numbers: readonly number[], action: number): Uint8Arra
     view.setUint32(index * 8 + 4, constant, little);
   });
   return bytes;
+}
+
+/** A system call's number on this machine; undefined if its architecture has none of that name. */
+export function numberOf(name: string): number | undefined {
+  return architectureOf(process.arch).syscalls.get(name);
 }
