@@ -1,7 +1,7 @@
 import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
 import type { MarginSetting } from '../policy/figure-reader.js';
 import { ConfigError } from '../program.js';
-import { type JailChoice, JAIL_CHOICES } from './device-jail.js';
+import { JAIL_CHOICES, type JailChoice } from './device-jail.js';
 import type { DeviceExitChoice } from './device-process.js';
 import { NO_SCENARIO, parseScenario, type Scenario } from './scenario.js';
 

@@ -92,8 +92,14 @@ export class DeviceProcess {
     const requests = hal.channel.pair({ name: 'transport' });
     const control = hal.channel.pair({ name: 'control' });
     const replies = hal.channel.pair({ name: 'backend' });
-    const jail = this.#options.jail === 'user-notify' ? hal.channel.pair({ name: 'jail' }) : undefined;
-    const give = [requests.far, control.far, replies.far, ...(jail === undefined ? [] : [jail.far])];
+    const jail =
+      this.#options.jail === 'user-notify' ? hal.channel.pair({ name: 'jail' }) : undefined;
+    const give = [
+      requests.far,
+      control.far,
+      replies.far,
+      ...(jail === undefined ? [] : [jail.far]),
+    ];
     const process = hal.process.spawn({ lane, give });
     const backend = this.#makeBackend(requests.near, replies.near);
     this.#current = {
