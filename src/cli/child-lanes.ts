@@ -18,7 +18,7 @@ export interface LaneTask {
 }
 
 /** Without its compilers V8 needs no memory that can be written and run. WebAssembly goes with them; V8 warns if it is not told. */
-const JAILED_NODE = ['--no-expose-wasm', '--jitless'];
+export const JAILED_NODE: readonly string[] = ['--no-expose-wasm', '--jitless'];
 /** A little more than the native `Process` gives its children. */
 const END_LIMIT_MS = 5000;
 
