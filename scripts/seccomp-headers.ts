@@ -8,7 +8,7 @@ import type { ArchitectureName } from '../src/seccomp/architecture.js';
 
 /** Debian's compilers and the packages that bring them, with the C library's and the kernel's headers. */
 const COMPILERS: Readonly<Record<ArchitectureName, { command: string; package: string }>> = {
-  x86_64: { command: 'x86_64-linux-gnu-gcc', package: 'gcc' },
+  x86_64: { command: 'x86_64-linux-gnu-gcc', package: 'gcc-x86-64-linux-gnu' },
   aarch64: { command: 'aarch64-linux-gnu-gcc', package: 'g++-aarch64-linux-gnu' },
   arm: { command: 'arm-linux-gnueabihf-gcc', package: 'g++-arm-linux-gnueabihf' },
 };
@@ -159,7 +159,7 @@ function evaluate(
   for (;;) {
     const { status, stdout, stderr, command } = compile(
       arch,
-      ['-S', '-O1', '-fmax-errors=0', '-ftrack-macro-expansion=0'],
+      ['-S', '-fmax-errors=0', '-ftrack-macro-expansion=0', '-fno-diagnostics-show-caret'],
       `${source}void values(void) {\n${left.map(printStatement).join('')}}\n`,
     );
     if (status === 0) return printedValues(stdout);

@@ -1,9 +1,11 @@
+import { ConstantTable } from './constant-table.js';
 import { AARCH64_CONSTANTS } from './tables/aarch64-constants.js';
 import { AARCH64_SYSCALLS } from './tables/aarch64-syscalls.js';
 import { ARM_CONSTANTS } from './tables/arm-constants.js';
 import { ARM_SYSCALLS } from './tables/arm-syscalls.js';
-import { COMMON_CONSTANTS_A_M } from './tables/common-constants-a-m.js';
-import { COMMON_CONSTANTS_N_Z } from './tables/common-constants-n-z.js';
+import { COMMON_CONSTANTS_A_E } from './tables/common-constants-a-e.js';
+import { COMMON_CONSTANTS_F_O } from './tables/common-constants-f-o.js';
+import { COMMON_CONSTANTS_P_Z } from './tables/common-constants-p-z.js';
 import { X86_64_CONSTANTS } from './tables/x86-64-constants.js';
 import { X86_64_SYSCALLS } from './tables/x86-64-syscalls.js';
 
@@ -73,13 +75,12 @@ const OTHER_NAMES: ReadonlyMap<string, ArchitectureName> = new Map([
   ['armv8l', 'arm'],
 ]);
 
-/** The tables of an architecture are parsed when they are first asked for. */
+/** The syscalls are parsed when they are first asked for, the constants one by one. */
 class TableArchitecture implements Architecture {
   #syscalls: ReadonlyMap<string, number> | undefined;
   #syscallNames: ReadonlyMap<number, string> | undefined;
-  #constants: ReadonlyMap<string, bigint> | undefined;
+  readonly constants: ReadonlyMap<string, bigint>;
   readonly #syscallTable: string;
-  readonly #constantTable: string;
 
   constructor(
     readonly name: ArchitectureName,
@@ -88,7 +89,12 @@ class TableArchitecture implements Architecture {
     tables: { readonly syscalls: string; readonly constants: string },
   ) {
     this.#syscallTable = tables.syscalls;
-    this.#constantTable = tables.constants;
+    this.constants = new ConstantTable([
+      tables.constants,
+      COMMON_CONSTANTS_A_E,
+      COMMON_CONSTANTS_F_O,
+      COMMON_CONSTANTS_P_Z,
+    ]);
   }
 
   get syscalls(): ReadonlyMap<string, number> {
@@ -101,11 +107,6 @@ class TableArchitecture implements Architecture {
     return this.#syscallNames;
   }
 
-  get constants(): ReadonlyMap<string, bigint> {
-    this.#constants ??= this.#parseConstants();
-    return this.#constants;
-  }
-
   #parseSyscalls(): ReadonlyMap<string, number> {
     const syscalls = parseSyscalls(this.#syscallTable);
     for (const [alias, name] of SYSCALL_ALIASES[this.name]) {
@@ -113,14 +114,6 @@ class TableArchitecture implements Architecture {
       if (number !== undefined) syscalls.set(alias, number);
     }
     return syscalls;
-  }
-
-  #parseConstants(): ReadonlyMap<string, bigint> {
-    const constants = new Map<string, bigint>();
-    for (const table of [COMMON_CONSTANTS_A_M, COMMON_CONSTANTS_N_Z, this.#constantTable]) {
-      addConstants(table, constants);
-    }
-    return constants;
   }
 }
 
@@ -134,14 +127,6 @@ function parseSyscalls(table: string): Map<string, number> {
     });
   }
   return syscalls;
-}
-
-/** Words `NAME=VALUE`. */
-function addConstants(table: string, constants: Map<string, bigint>): void {
-  for (const word of table.trim().split(/\s/)) {
-    const end = word.indexOf('=');
-    constants.set(word.slice(0, end), BigInt(word.slice(end + 1)));
-  }
 }
 
 /** The table names the preferred one first. */

@@ -51,7 +51,8 @@ function atoms(wordBits: 32 | 64): fc.Arbitrary<Atom> {
     .map(([argument, operator, value]) => atom(argument, operator, value & mask));
 }
 
-function filters(wordBits: 32 | 64): fc.Arbitrary<Filter[]> {
+/** A syscall's filters. */
+export function arbitraryFilters(wordBits: 32 | 64): fc.Arbitrary<Filter[]> {
   const clause = fc.array(atoms(wordBits), { minLength: 1, maxLength: 3 });
   const values = fc
     .tuple(fc.constantFrom(0, 1, 2), fc.uniqueArray(word64, { minLength: 2, maxLength: 20 }))
@@ -90,7 +91,10 @@ export const arbitraryPolicy: fc.Arbitrary<Policy> = fc
       { weight: 3, arbitrary: fc.integer({ min: 0, max: 40 }) },
       { weight: 1, arbitrary: fc.constantFrom(...architecture.syscallNames.keys()) },
     );
-    const rules = fc.record({ filters: filters(architecture.wordBits), otherwise: action });
+    const rules = fc.record({
+      filters: arbitraryFilters(architecture.wordBits),
+      otherwise: action,
+    });
     return fc
       .record({
         defaultAction: action,

@@ -1,7 +1,4 @@
-import type { Policy } from '../policy.js';
-import { returnValueOf } from '../verdict.js';
 import type { NodeId } from './graph.js';
-import { isAllowed } from './samples.js';
 import { type Interval, mergeNeighbours } from './search-tree.js';
 import { LAST_VALUE } from './word-classes.js';
 
@@ -28,22 +25,16 @@ function merge(intervals: readonly Interval[], isHot: (interval: Interval) => bo
   return merged;
 }
 
-/** All numbers in order, by where they lead: neighbours that lead to the same place are one interval, but for hot ones. */
+/**
+ * All numbers in order, by where they lead: neighbours that lead to the same place are one interval, but for hot ones.
+ * @param weights of all numbers that are made, those of `targets` among them
+ */
 export function dispatchIntervals(
-  policy: Policy,
   targets: ReadonlyMap<number, NodeId>,
   fallback: NodeId,
+  weights: ReadonlyMap<number, number>,
 ): Interval[] {
-  const { architecture, frequencies, defaultAction } = policy;
-  const weights = new Map<number, number>();
-  for (const number of targets.keys()) weights.set(number, frequencies.get(number) ?? 1);
   const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
-  // Under a default that allows, the syscalls that no rule names are made as well.
-  if (isAllowed(returnValueOf(defaultAction))) {
-    for (const number of architecture.syscallNames.keys()) {
-      weights.set(number, frequencies.get(number) ?? 1);
-    }
-  }
   const intervals: Interval[] = [];
   let next = 0;
   const gap = (end: number) => {

@@ -1,7 +1,7 @@
 import type { ArchitectureName } from '../architecture.js';
 import type { ParseOptions } from './parse-input.js';
 
-/** What syslog(3) of glibc calls. Of aarch64's list `send` does not exist there, and matches nothing. */
+/** What syslog(3) of glibc calls. Of aarch64's list `send` does not exist there. */
 const SYSLOG: Readonly<Record<ArchitectureName, readonly string[]>> = {
   x86_64: ['socket', 'connect', 'sendto', 'writev'],
   aarch64: ['socket', 'connect', 'send', 'writev'],

@@ -18,6 +18,9 @@ const DEFAULT_ACTIONS: ReadonlySet<Action['kind']> = new Set([
   'log',
 ]);
 
+/** What libminijail's look-up answers for an unknown name, as the kernel sees it; an implicit allow takes it as it is. */
+const NUMBER_OF_NONE = 0xffffffff;
+
 interface Definition {
   readonly name: string;
   readonly rule: CRule;
@@ -78,8 +81,7 @@ class CParser {
     const { architecture, file, options, text } = this.#input;
     const { span } = startOfFile(file, text);
     for (const name of implicitAllows(architecture.name, options ?? {})) {
-      const number = architecture.syscalls.get(name);
-      if (number === undefined) continue;
+      const number = architecture.syscalls.get(name) ?? NUMBER_OF_NONE;
       this.#size.add(name, number, { kind: 'always', action: { kind: 'allow' } });
       this.#define(number, { name, span, rule: { kind: 'always', action: { kind: 'allow' } } });
     }

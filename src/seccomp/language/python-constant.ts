@@ -5,7 +5,7 @@ import type { Token } from './python-lexer.js';
 import type { TokenCursor } from './token-cursor.js';
 
 /** Deeper parentheses overflow the stack of minijail's compiler (Python 3.11, its default recursion limit). */
-export const PARENTHESIS_LIMIT = 490;
+export const PARENTHESIS_LIMIT = 488;
 
 /** Constants joined by `|`, as an unsigned machine word. Abandons the statement if there is none. */
 export function parsePythonValue(

@@ -131,6 +131,19 @@ export class PythonFiles {
     cursor.expect('colon', 'missing-colon', "':'", "a rule is 'NAME: FILTER'");
     const filters = parsePythonFilters(cursor, this.#context);
     if (syscalls.length > 0) this.#statements.push({ syscalls, filters, place });
+    else this.#skipRest(cursor);
+  }
+
+  /** What follows a statement for other architectures is not even looked at. */
+  #skipRest(cursor: TokenCursor): void {
+    const { next, place } = cursor;
+    if (next === undefined) return;
+    cursor.findings.warn('ignored-text', {
+      place,
+      message: `ignored on this architecture: '${next.text}' and what follows`,
+      remedy: 'remove it; where the rule counts it is a fault',
+    });
+    while (cursor.next !== undefined) cursor.take();
   }
 
   #parseSyscalls(cursor: TokenCursor): readonly NamedSyscall[] {
