@@ -51,8 +51,7 @@ short PollEvents(int fd) {  // NOLINT(google-runtime-int)
 
 std::string ReadStatus(pid_t thread) {
   const std::string path = "/proc/" + std::to_string(thread) + "/status";
-  const UniqueFd fd(
-      RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  const UniqueFd fd(RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   if (!fd.valid()) return {};
   std::string text(kStatusBytes, '\0');
   const ssize_t count = RetryInterrupted([&] { return read(fd.get(), text.data(), text.size()); });
