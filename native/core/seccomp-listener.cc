@@ -44,7 +44,7 @@ seccomp_notif_sizes KernelSizes() {
   return sizes;
 }
 
-short PollEvents(int fd) {  // NOLINT(google-runtime-int)
+int PollEvents(int fd) {
   pollfd state = {fd, POLLIN, 0};
   return RetryInterrupted([&] { return poll(&state, 1, 0); }) == 1 ? state.revents : 0;
 }
