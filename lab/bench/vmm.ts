@@ -65,7 +65,7 @@ export function halyardArgs(guest: GuestSetup, variant: Variant): readonly strin
     ...['--memory', `${memoryMiB}MiB`, '--policy', 'off'],
     ...['--scenario', JSON.stringify({ steps, stepTimeoutSeconds: FOREVER_S })],
     ...(variant === 'recorded' ? ['--record', TRACE] : []),
-    ...(variant === 'process' ? ['--device', 'process'] : []),
+    ...['--device', variant === 'process' ? 'process' : 'in-process'],
   ];
 }
 
