@@ -14,6 +14,20 @@ export class UsageError extends Error {
   readonly code = 'USAGE';
 }
 
+/**
+ * Errors of src/seccomp/, by their codes: to name their classes would load the policy language with every command.
+ */
+const inputFaults: ReadonlyMap<string, number> = new Map([
+  ['TEST_FILE', EXIT.badInput],
+  ['UNKNOWN_ARCHITECTURE', EXIT.badInput],
+  ['POLICY_REJECTED', EXIT.badInput],
+]);
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
 /** One clear line and an exit code for whatever went wrong. */
 export function explain(error: unknown): { line: string; exitCode: number; code: string } {
   if (error instanceof DivergenceError) {
@@ -39,6 +53,10 @@ export function explain(error: unknown): { line: string; exitCode: number; code:
   if (HalError.is(error)) {
     const exitCode = error.code === 'UNSUPPORTED' ? EXIT.noHardware : EXIT.failed;
     return { line: error.message, exitCode, code: error.code };
+  }
+  const exitCode = inputFaults.get(codeOf(error) ?? '');
+  if (exitCode !== undefined && error instanceof Error) {
+    return { line: error.message, exitCode, code: codeOf(error) ?? '' };
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { line: `internal error: ${message}`, exitCode: EXIT.failed, code: 'INTERNAL' };

@@ -10,8 +10,7 @@ import { EXIT, explain } from './failure.js';
 import { wholeNumber } from './option-values.js';
 import { Output, outliveReaders } from './output.js';
 import { addRunOptions, runFlags } from './run-options.js';
-
-type Flags = Readonly<Record<string, unknown>>;
+import { addSeccompCommands, type Flags } from './seccomp/commands.js';
 
 let exitCode: number = EXIT.ok;
 
@@ -173,6 +172,8 @@ halyard
       return demoCommand(output);
     }),
   );
+
+addSeccompCommands(halyard, action);
 
 /** Runs the command line. Sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
