@@ -1,6 +1,5 @@
 import {
   type Place,
-  PolicyError,
   type PolicyFault,
   type PolicyFaultCode,
   type PolicyWarning,
@@ -25,8 +24,8 @@ export class Findings {
     return this.#warnings;
   }
 
-  get failed(): boolean {
-    return this.#faults.length > 0;
+  get faults(): readonly PolicyFault[] {
+    return this.#faults;
   }
 
   fault(code: PolicyFaultCode, remark: Remark): void {
@@ -61,11 +60,6 @@ export class Findings {
       if (error instanceof StatementAbandoned) return undefined;
       throw error;
     }
-  }
-
-  /** @throws PolicyError if there was a fault. */
-  throwIfFailed(): void {
-    if (this.failed) throw new PolicyError(this.#faults, this.#warnings);
   }
 }
 
