@@ -15,21 +15,27 @@ export class UsageError extends Error {
 }
 
 /**
- * Errors of src/seccomp/, by their codes: to name their classes would load the policy language with every command.
+ * Errors of src/seccomp/ are known by their codes: to name their classes would load the policy language with every
+ * command. All of them are faults of what was given.
  */
-const inputFaults: ReadonlyMap<string, number> = new Map([
-  ['TEST_FILE', EXIT.badInput],
-  ['UNKNOWN_ARCHITECTURE', EXIT.badInput],
-  ['POLICY_REJECTED', EXIT.badInput],
-]);
+const POLICY_CODES =
+  /^(?:TEST_FILE|POLICY_REJECTED|UNKNOWN_ARCHITECTURE|ARCHITECTURE_MISMATCH|PROGRAM_TOO_LONG|ARGUMENT_NOT_LOADABLE|STRACE_FORMAT|BPF_[A-Z]+)$/;
 
 function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
 
+export interface Explained {
+  readonly line: string;
+  readonly exitCode: number;
+  readonly code: string;
+  /** Of a rejected policy: its faults with their places, for `--json`. */
+  readonly faults?: unknown;
+}
+
 /** One clear line and an exit code for whatever went wrong. */
-export function explain(error: unknown): { line: string; exitCode: number; code: string } {
+export function explain(error: unknown): Explained {
   if (error instanceof DivergenceError) {
     return { line: error.message, exitCode: EXIT.failed, code: error.code };
   }
@@ -54,9 +60,11 @@ export function explain(error: unknown): { line: string; exitCode: number; code:
     const exitCode = error.code === 'UNSUPPORTED' ? EXIT.noHardware : EXIT.failed;
     return { line: error.message, exitCode, code: error.code };
   }
-  const exitCode = inputFaults.get(codeOf(error) ?? '');
-  if (exitCode !== undefined && error instanceof Error) {
-    return { line: error.message, exitCode, code: codeOf(error) ?? '' };
+  const code = codeOf(error);
+  if (code !== undefined && POLICY_CODES.test(code)) {
+    const { message, faults } = error as Error & { readonly faults?: unknown };
+    const explained = { line: message, exitCode: EXIT.badInput, code };
+    return faults === undefined ? explained : { ...explained, faults };
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { line: `internal error: ${message}`, exitCode: EXIT.failed, code: 'INTERNAL' };

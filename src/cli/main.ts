@@ -25,9 +25,9 @@ function action(
     try {
       exitCode = await run(output, flags, given.slice(0, -2));
     } catch (error) {
-      const { line, exitCode: code, code: name } = explain(error);
+      const { line, exitCode: code, code: name, ...details } = explain(error);
       output.warn(line);
-      output.result({ error: { code: name, message: line } });
+      output.result({ error: { code: name, message: line, ...details } });
       exitCode = code;
     }
   };

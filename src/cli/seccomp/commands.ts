@@ -1,5 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { wholeNumber } from '../option-values.js';
 import type { Output } from '../output.js';
+import { addArchOption, addPolicyOptions, dialectOption, policyFlags } from './policy-options.js';
 
 /** Runs one command and turns whatever it throws into one line and an exit code. */
 export type Action = (
@@ -15,15 +17,128 @@ export function addSeccompCommands(halyard: Command, action: Action): void {
     .description(
       "minijail's seccomp policies: compile, run, explain, compare, test and learn them",
     );
+  addCompile(seccomp, action);
+  addPrograms(seccomp, action);
+  addLint(seccomp, action);
+  addTest(seccomp, action);
+}
 
-  seccomp
-    .command('test <files...>')
-    .description('run policy tests: JSON or YAML files of cases and the verdicts they expect')
+function addCompile(seccomp: Command, action: Action): void {
+  addPolicyOptions(
+    seccomp
+      .command('compile <policy>')
+      .description('compile a policy to a raw filter (struct sock_filter) or to C'),
+  )
+    .option('-o, --output <file>', 'where to write it')
+    .addOption(
+      new Option('--format <format>', 'raw: for seccomp(2); c: an array of C')
+        .choices(['raw', 'c'])
+        .default('raw'),
+    )
+    .option('--name <identifier>', "the array's name in C", 'filter')
+    .action(
+      action(async (output, flags, [policy]) => {
+        const { compileCommand } = await import('./compile-command.js');
+        return compileCommand(
+          policy as string,
+          {
+            ...policyFlags(flags),
+            output: flags['output'] as string | undefined,
+            format: flags['format'] as 'raw' | 'c',
+            name: flags['name'] as string,
+          },
+          output,
+        );
+      }),
+    );
+}
+
+/** The syscall to ask about. */
+function addSyscallOptions(command: Command): Command {
+  return command
+    .option('--syscall <name>', 'the syscall by its name')
+    .option('--nr <number>', 'the syscall by its number', wholeNumber)
+    .option(
+      '--args <values...>',
+      'its arguments: numbers (0x too) and constants by name, separated by blanks or commas; the rest is 0',
+    );
+}
+
+function syscallFlags(flags: Flags) {
+  return {
+    ...policyFlags(flags),
+    syscall: flags['syscall'] as string | undefined,
+    nr: flags['nr'] as number | undefined,
+    args: (flags['args'] ?? []) as readonly string[],
+  };
+}
+
+function addPrograms(seccomp: Command, action: Action): void {
+  addPolicyOptions(
+    seccomp
+      .command('disasm <file>')
+      .description('show a raw filter, or with --dialect what a policy compiles to'),
+  ).action(
+    action(async (output, flags, [file]) => {
+      const { disasmCommand } = await import('./program-commands.js');
+      return disasmCommand(file as string, policyFlags(flags), output);
+    }),
+  );
+  addSyscallOptions(
+    addPolicyOptions(
+      seccomp
+        .command('eval <file>')
+        .description('run a raw filter, or with --dialect a policy, on one syscall'),
+    ),
+  ).action(
+    action(async (output, flags, [file]) => {
+      const { evalCommand } = await import('./program-commands.js');
+      return evalCommand(file as string, syscallFlags(flags), output);
+    }),
+  );
+  addSyscallOptions(
+    addPolicyOptions(
+      seccomp
+        .command('explain <policy>')
+        .description('say which line decides on a syscall, why, and what would allow it'),
+    ),
+  ).action(
+    action(async (output, flags, [policy]) => {
+      const { explainCommand } = await import('./program-commands.js');
+      return explainCommand(policy as string, syscallFlags(flags), output);
+    }),
+  );
+}
+
+function addLint(seccomp: Command, action: Action): void {
+  addPolicyOptions(
+    seccomp
+      .command('lint <policies...>')
+      .description(
+        'find what is accepted and hardly meant; ARCH=POLICY for several architectures compares them',
+      ),
+  ).action(
+    action(async (output, flags, [policies]) => {
+      const { lintCommand } = await import('./lint-command.js');
+      return lintCommand(policies as string[], policyFlags(flags), output);
+    }),
+  );
+}
+
+function addTest(seccomp: Command, action: Action): void {
+  addArchOption(
+    seccomp
+      .command('test <files...>')
+      .description('run policy tests: JSON or YAML files of cases and the verdicts they expect'),
+    'of cases that do not say it',
+  )
+    .addOption(dialectOption('--dialect', 'of cases that do not say it'))
     .option('--json', 'print one JSON object a case')
     .action(
-      action(async (output, _flags, [files]) => {
+      action(async (output, flags, [files]) => {
         const { testCommand } = await import('./test-command.js');
-        return testCommand(files as string[], output);
+        const { arch, dialect } = policyFlags(flags);
+        return testCommand(files as string[], { arch, dialect }, output);
       }),
     );
 }

@@ -1,11 +1,15 @@
 import type { PolicyCase } from '../../seccomp/policy-test/policy-case.js';
 import { PolicyFileError } from '../../seccomp/policy-test/prepared-policy.js';
-import { readCase } from '../../seccomp/policy-test/read-case.js';
+import { type CaseContext, readCase } from '../../seccomp/policy-test/read-case.js';
 import { type CaseResult, CaseRunner } from '../../seccomp/policy-test/run-case.js';
-import { type TestDocument, TestFileError } from '../../seccomp/policy-test/test-document.js';
+import { TestFileError } from '../../seccomp/policy-test/test-document.js';
 import { EXIT, explain } from '../failure.js';
 import type { Output } from '../output.js';
-import { policyPath, readTestDocument, tryReadText } from './test-files.js';
+import { tryReadText } from './policy-text.js';
+import { policyPath, readTestDocument } from './test-documents.js';
+
+/** What holds for cases that do not say it. */
+export type TestFlags = Pick<CaseContext, 'arch' | 'dialect'>;
 
 interface Tally {
   passed: number;
@@ -19,14 +23,18 @@ interface Tally {
  *
  * @returns the worst of all cases: 2 for what cannot be run, 1 for what failed
  */
-export async function testCommand(files: readonly string[], output: Output): Promise<number> {
+export async function testCommand(
+  files: readonly string[],
+  flags: TestFlags,
+  output: Output,
+): Promise<number> {
   const runner = new CaseRunner(tryReadText);
   const tally: Tally = { passed: 0, failed: 0, exitCode: EXIT.ok };
   for (const file of files) {
     try {
       const { document, cases } = await readTestDocument(file);
       cases.forEach((value, index) => {
-        count(tally, runOne(runner, { value, index, document, file }, output));
+        count(tally, runOne(runner, { value, index, document, file, ...flags }, output));
       });
     } catch (error) {
       const { line, exitCode, code } = explain(error);
@@ -37,7 +45,7 @@ export async function testCommand(files: readonly string[], output: Output): Pro
   }
   const summary = `${tally.passed} passed, ${tally.failed} failed`;
   output.line(summary);
-  if (output.json) process.stderr.write(`${summary}\n`);
+  if (output.json) output.note(summary);
   return tally.exitCode;
 }
 
@@ -51,20 +59,17 @@ function count(tally: Tally, outcome: Outcome): void {
   tally.exitCode = Math.max(tally.exitCode, exitCode);
 }
 
-interface Place {
+interface Place extends CaseContext {
   readonly value: unknown;
-  readonly index: number;
-  readonly document: TestDocument;
-  readonly file: string;
 }
 
 /** A case that cannot be run fails by itself; the others tell what they tell. */
 function runOne(runner: CaseRunner, place: Place, output: Output): Outcome {
-  const { value, index, document, file } = place;
+  const { value, index, file } = place;
   try {
-    const item = withPolicyPath(readCase(value, index, document, file), file);
+    const item = withPolicyPath(readCase(value, place), file);
     const result = runner.run(item);
-    report(item, result, place, output);
+    report(result, place, output);
     return result.passed ? 'passed' : 'failed';
   } catch (error) {
     const malformed = malformation(error, place);
@@ -100,7 +105,7 @@ function withPolicyPath(item: PolicyCase, file: string): PolicyCase {
   return { ...item, source: { ...item.source, path: policyPath(file, path) } };
 }
 
-function report(item: PolicyCase, result: CaseResult, place: Place, output: Output): void {
+function report(result: CaseResult, place: Place, output: Output): void {
   const { id, passed, verdict, expected, instructions, rejected, fault } = result;
   const message = fault ?? rejected;
   output.result({
@@ -117,15 +122,13 @@ function report(item: PolicyCase, result: CaseResult, place: Place, output: Outp
   output.line(
     `FAILED  ${place.file}:${line}:${column}: ${id}: expected ${expected}, got ${verdict}`,
   );
-  for (const reason of reasons(item, result)) output.line(`        ${reason}`);
+  for (const reason of reasons(result)) output.line(`        ${reason}`);
 }
 
-function reasons(item: PolicyCase, { rejected, fault, judgement }: CaseResult): readonly string[] {
+function reasons({ rejected, fault, explanation }: CaseResult): readonly string[] {
   if (rejected !== undefined) return rejected.split('\n');
   if (fault !== undefined) return [fault];
-  if (judgement === undefined) return ['the policy is accepted, and no syscall is named to ask it'];
-  const { rules, by } = judgement;
-  const number = item.call?.number ?? 0;
-  const name = rules?.name ?? item.architecture.syscallNames.get(number) ?? `syscall ${number}`;
-  return [`${name}: decided by ${by}`];
+  if (explanation === undefined)
+    return ['the policy is accepted, and no syscall is named to ask it'];
+  return explanation.text.trimEnd().split('\n');
 }

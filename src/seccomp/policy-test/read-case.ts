@@ -24,25 +24,28 @@ const OPTIONS = [
   'useKillProcess',
 ] as const satisfies readonly (keyof ParseOptions)[];
 
+/** Where a case stands, and what holds if it does not say it. */
+export interface CaseContext {
+  readonly index: number;
+  readonly document: TestDocument;
+  readonly file: string;
+  readonly arch?: string | undefined;
+  readonly dialect?: Dialect | undefined;
+}
+
 /**
  * Understands one value of `cases`.
  * @throws TestFileError if it is no case that could be run
  */
-export function readCase(
-  value: unknown,
-  index: number,
-  document: TestDocument,
-  file: string,
-): PolicyCase {
+export function readCase(value: unknown, context: CaseContext): PolicyCase {
+  if (isRecord(value)) return new CaseReader(value, context).read();
+  const { index, document, file } = context;
   const { cases } = document.value as { readonly cases: readonly unknown[] };
-  if (!isRecord(value)) {
-    throw new TestFileError(
-      file,
-      document.positionOf(cases, index),
-      `case ${index}: expected an object, got ${shown(value)}`,
-    );
-  }
-  return new CaseReader(value, index, document, file).read();
+  throw new TestFileError(
+    file,
+    document.positionOf(cases, index),
+    `case ${index}: expected an object, got ${shown(value)}`,
+  );
 }
 
 function shown(value: unknown): string {
@@ -54,20 +57,13 @@ function shown(value: unknown): string {
 class CaseReader {
   readonly #fields: Readonly<Record<string, unknown>>;
   readonly #id: string | number;
-  readonly #document: TestDocument;
-  readonly #file: string;
+  readonly #context: CaseContext;
 
-  constructor(
-    fields: Readonly<Record<string, unknown>>,
-    index: number,
-    document: TestDocument,
-    file: string,
-  ) {
+  constructor(fields: Readonly<Record<string, unknown>>, context: CaseContext) {
     this.#fields = fields;
-    this.#document = document;
-    this.#file = file;
+    this.#context = context;
     const id = this.#get('id');
-    this.#id = typeof id === 'string' || typeof id === 'number' ? id : index;
+    this.#id = typeof id === 'string' || typeof id === 'number' ? id : context.index;
   }
 
   read(): PolicyCase {
@@ -92,12 +88,16 @@ class CaseReader {
   }
 
   #refuse(field: string, reason: string): never {
-    const position = this.#document.positionOf(this.#fields, field);
-    throw new TestFileError(this.#file, position, `case ${shown(this.#id)}: ${reason}`);
+    const { document, file } = this.#context;
+    throw new TestFileError(
+      file,
+      document.positionOf(this.#fields, field),
+      `case ${shown(this.#id)}: ${reason}`,
+    );
   }
 
   #architecture(): Architecture {
-    const name = this.#get('arch');
+    const name = this.#get('arch') ?? this.#context.arch;
     try {
       if (typeof name === 'string') return architectureOf(name);
     } catch (error) {
@@ -108,7 +108,7 @@ class CaseReader {
   }
 
   #dialect(): Dialect {
-    const name = this.#get('dialect');
+    const name = this.#get('dialect') ?? this.#context.dialect;
     const dialect = DIALECTS.get(name);
     if (dialect !== undefined) return dialect;
     return this.#refuse(

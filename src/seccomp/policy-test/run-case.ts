@@ -1,4 +1,4 @@
-import type { Judgement } from '../evaluate.js';
+import { type Explanation, explainData } from '../explain/explain.js';
 import type { Action } from '../policy.js';
 import { DATA_WORDS, fillSeccompData } from '../seccomp-data.js';
 import { actionOf, formatAction, sameAction } from '../verdict.js';
@@ -18,8 +18,8 @@ export interface CaseResult {
   readonly instructions: number;
   /** Why the policy was rejected. */
   readonly rejected?: string;
-  /** What decided, if the policy was asked. */
-  readonly judgement?: Judgement;
+  /** Of a case that failed, if the policy was asked. */
+  readonly explanation?: Explanation;
   /** The program and the policy disagree: a bug of the compiler. */
   readonly fault?: string;
 }
@@ -50,17 +50,16 @@ export class CaseRunner {
     fillSeccompData(this.#data, auditArch, call.number, call.args);
     const action = actionOf(prepared.program.run(this.#data));
     const instructions = prepared.program.executed;
-    const judgement = prepared.evaluator.judge(this.#data);
-    const agrees = sameAction(judgement.action, action);
+    const own = prepared.evaluator.actionOf(this.#data);
+    const agrees = sameAction(own, action);
+    const passed = agrees && expected !== 'error' && meets(action, expected);
     return {
       ...told,
-      passed: agrees && expected !== 'error' && meets(action, expected),
+      passed,
       verdict: formatAction(action),
       instructions,
-      judgement,
-      ...(agrees
-        ? {}
-        : { fault: `the policy says ${formatAction(judgement.action)}: a bug of this compiler` }),
+      ...(passed ? {} : { explanation: explainData(prepared.policy, this.#data) }),
+      ...(agrees ? {} : { fault: `the policy says ${formatAction(own)}: a bug of this compiler` }),
     };
   }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseJsonDocument } from '../../seccomp/policy-test/json-document.js';
 import {
@@ -6,23 +5,7 @@ import {
   type TestDocument,
   TestFileError,
 } from '../../seccomp/policy-test/test-document.js';
-import { UsageError } from '../failure.js';
-
-/** A file's text. @throws UsageError if it cannot be read */
-export function readText(path: string): string {
-  const text = tryReadText(path);
-  if (typeof text !== 'string') throw new UsageError(`${path} cannot be read: ${text.message}`);
-  return text;
-}
-
-/** A file's text, or why it cannot be read. */
-export function tryReadText(path: string): string | Error {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    return new Error((error as NodeJS.ErrnoException).code ?? String(error), { cause: error });
-  }
-}
+import { readText, tryReadText } from './policy-text.js';
 
 /**
  * A file of policy tests, as JSON or YAML: by its name, or by how it begins.
