@@ -19,7 +19,7 @@ export class UsageError extends Error {
  * command. All of them are faults of what was given.
  */
 const POLICY_CODES =
-  /^(?:TEST_FILE|POLICY_REJECTED|UNKNOWN_ARCHITECTURE|ARCHITECTURE_MISMATCH|PROGRAM_TOO_LONG|ARGUMENT_NOT_LOADABLE|STRACE_FORMAT|BPF_[A-Z]+)$/;
+  /^(?:TEST_FILE|POLICY_REJECTED|UNKNOWN_ARCHITECTURE|ARCHITECTURE_MISMATCH|PROGRAM_TOO_LONG|ARGUMENT_NOT_LOADABLE|LEARN_INPUT|BPF_[A-Z]+)$/;
 
 function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

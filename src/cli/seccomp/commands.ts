@@ -21,6 +21,7 @@ export function addSeccompCommands(halyard: Command, action: Action): void {
   addPrograms(seccomp, action);
   addLint(seccomp, action);
   addTest(seccomp, action);
+  addLearn(seccomp, action);
 }
 
 function addCompile(seccomp: Command, action: Action): void {
@@ -139,6 +140,53 @@ function addTest(seccomp: Command, action: Action): void {
         const { testCommand } = await import('./test-command.js');
         const { arch, dialect } = policyFlags(flags);
         return testCommand(files as string[], { arch, dialect }, output);
+      }),
+    );
+}
+
+function addLearn(seccomp: Command, action: Action): void {
+  addArchOption(
+    seccomp
+      .command('learn [command...]')
+      .description(
+        'propose a policy from a recording, a log, or a run of a command (learn -- COMMAND)',
+      ),
+    'all of them by default',
+  )
+    .addOption(dialectOption('--dialect', 'what the policy is for'))
+    .option('--trace <file>', "a recording: the syscalls of its HAL calls, without Node's own")
+    .option('--lane <name>', 'of this lane of the recording alone')
+    .option('--program <module>', 'the module that exports the recorded program, if it is not ours')
+    .option('--strace <file>', 'a log of strace -f')
+    .option(
+      '--audit <file>',
+      "the kernel's or auditd's log of a filter that logs; it has no arguments",
+    )
+    .option('--log-arch <arch>', "where the log was made; this machine's architecture by default")
+    .option('-o, --output <folder>', 'write ARCH/NAME.policy into this folder')
+    .option('--name <name>', "the policies' file name there", 'learned')
+    .option('--json', 'print one JSON value')
+    .action(
+      action(async (output, flags, [command]) => {
+        const { learnCommand } = await import('./learn-command.js');
+        const { arch, dialect } = policyFlags(flags);
+        const text = (name: string) => flags[name] as string | undefined;
+        return learnCommand(
+          command as string[],
+          {
+            arch,
+            dialect,
+            trace: text('trace'),
+            lane: text('lane'),
+            program: text('program'),
+            strace: text('strace'),
+            audit: text('audit'),
+            logArch: text('logArch'),
+            output: text('output'),
+            name: text('name') ?? 'learned',
+          },
+          output,
+        );
       }),
     );
 }
