@@ -7,7 +7,6 @@ import { parseCInclude } from './c-statement.js';
 import { startOfFile } from './diagnostic.js';
 import { Findings } from './findings.js';
 import { includedText } from './included-text.js';
-import { suggestName } from './nearest-name.js';
 import type { ParseInput, PolicyAnalysis } from './parse-input.js';
 import { Slice } from './slice.js';
 
@@ -194,7 +193,7 @@ class CParser {
     const remark = {
       place: name.place,
       message: `${architecture} has no syscall '${name.text}'`,
-      remedy: suggestName(name.text, syscalls.keys()),
+      remedy: this.#findings.suggest('syscall', name.text, syscalls.keys()),
     };
     if (this.#allowsLogging) this.#findings.warn('unknown-syscall-skipped', remark);
     else this.#findings.fault('unknown-syscall', remark);

@@ -6,6 +6,10 @@ import {
   type PolicyWarningCode,
   type Remark,
 } from './diagnostic.js';
+import { suggestName } from './nearest-name.js';
+
+/** Looking for the nearest of thousands of names takes milliseconds. */
+const SUGGESTION_LIMIT = 40;
 
 /** More faults than this are not worth reading, and a hostile file may have millions. */
 const FAULT_LIMIT = 1000;
@@ -19,6 +23,20 @@ export class StatementAbandoned extends Error {
 export class Findings {
   readonly #faults: PolicyFault[] = [];
   readonly #warnings: PolicyWarning[] = [];
+  readonly #suggestions = new Map<string, string | undefined>();
+
+  /** `did you mean 'madvise'?`, for the first unknown names of a policy. */
+  suggest(
+    kind: 'constant' | 'syscall' | 'group',
+    wrong: string,
+    known: Iterable<string>,
+  ): string | undefined {
+    const key = `${kind} ${wrong}`;
+    if (!this.#suggestions.has(key) && this.#suggestions.size < SUGGESTION_LIMIT) {
+      this.#suggestions.set(key, suggestName(wrong, known));
+    }
+    return this.#suggestions.get(key);
+  }
 
   get warnings(): readonly PolicyWarning[] {
     return this.#warnings;
