@@ -36,10 +36,27 @@ const WEIGHT_OF_ALL = 2 ** 40;
 const SHORT = 10;
 const QUARTER = 1 / 4;
 
+/** The tables of the search at work, kept: their pages cost more than what is computed in them. */
+class Tables {
+  heaviest = new Int16Array(0);
+  costs = new Float64Array(0);
+  choices = new Int16Array(0);
+
+  /** Makes room for n intervals; what is in them is left from before. */
+  fit(n: number): void {
+    if (this.costs.length >= n * n * STATES) return;
+    this.heaviest = new Int16Array(n * n * HOLES);
+    this.costs = new Float64Array(n * n * STATES);
+    this.choices = new Int16Array(n * n * STATES);
+  }
+}
+
+const tables = new Tables();
+
 /**
  * Finds the cheapest comparison tree over intervals by dynamic programming. A state is a range of neighbouring intervals
  * of which the `holes` heaviest single values have been compared away; comparing the heaviest first is optimal. What
- * remains is a leaf if it all leads to one place.
+ * remains is a leaf if it all leads to one place. The next one that is made takes the tables: there is one at a time.
  */
 export class HoleTable {
   readonly #n: number;
@@ -70,9 +87,10 @@ export class HoleTable {
     for (let at = 0; at < n; at++) {
       this.#sums[at + 1] = (this.#sums[at] as number) + (this.#weights[at] as number);
     }
-    this.#heaviest = new Int16Array(n * n * HOLES);
-    this.#costs = new Float64Array(n * n * STATES);
-    this.#choices = new Int16Array(n * n * STATES);
+    tables.fit(n);
+    this.#heaviest = tables.heaviest;
+    this.#costs = tables.costs;
+    this.#choices = tables.choices;
     const isSingle = Uint8Array.from(intervals, ({ low, high }) => (low === high ? 1 : 0));
     for (let first = n - 1; first >= 0; first--) {
       for (let last = first; last < n; last++) {
@@ -174,8 +192,10 @@ export class HoleTable {
     for (let holes = most; holes >= 0; holes--) {
       this.#placeHoles(range, holes);
       const state = range * STATES + holes;
-      if (this.#isLeaf(first, last)) this.#choices[state] = LEAF;
-      else {
+      if (this.#isLeaf(first, last)) {
+        this.#choices[state] = LEAF;
+        this.#costs[state] = 0;
+      } else {
         const split = this.#bestSplit(first, last, holes, state, holes < most);
         this.#costs[state] = split + (remaining[holes] as number) + this.#perTest;
       }
