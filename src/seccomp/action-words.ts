@@ -1,11 +1,12 @@
-import type { ConstantTable } from './constant-table.js';
-import type { Action } from './policy.js';
+import type { Action, Dialect } from './policy.js';
+
+type Constants = Pick<ReadonlyMap<string, bigint>, 'get'>;
 
 const WORDS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ...(['allow', 'kill-process', 'kill-thread', 'trap', 'trace', 'log', 'user-notify'] as const).map(
     (kind): [string, Action] => [kind, { kind }],
   ),
-  // SECCOMP_RET_KILL is another name of KILL_THREAD, and both dialects' `kill` means it unless told otherwise.
+  // SECCOMP_RET_KILL is another name of KILL_THREAD.
   ['kill', { kind: 'kill-thread' }],
   ['user-notif', { kind: 'user-notify' }],
 ]);
@@ -17,10 +18,7 @@ export const ACTION_WORDS =
  * An action as people write it: minijail's words (`kill-thread`, `return EPERM`) or the kernel's (`KILL_THREAD`,
  * `ERRNO(1)`), in any case. Undefined if it is none.
  */
-export function actionNamed(
-  text: string,
-  constants: Pick<ConstantTable, 'get'> | ReadonlyMap<string, bigint>,
-): Action | undefined {
+export function actionNamed(text: string, constants: Constants): Action | undefined {
   const trimmed = text.trim();
   const known = WORDS.get(trimmed.toLowerCase().replaceAll('_', '-'));
   if (known !== undefined) return known;
@@ -31,4 +29,18 @@ export function actionNamed(
   return errno === undefined || errno > 0xffffn
     ? undefined
     : { kind: 'errno', errno: Number(errno) };
+}
+
+/**
+ * A default action as it is asked for outside of the policy. `kill` is the process for minijail's compiler, and the thread
+ * for libminijail. Undefined if it is none.
+ */
+export function defaultActionNamed(
+  text: string,
+  dialect: Dialect,
+  constants: Constants,
+): Action | undefined {
+  const isKill = text.trim().toLowerCase() === 'kill';
+  if (isKill && dialect === 'minijail-python') return { kind: 'kill-process' };
+  return actionNamed(text, constants);
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Dialect } from '../../seccomp/policy.js';
 import { wholeNumber } from '../option-values.js';
 import type { Output } from '../output.js';
 import { addArchOption, addPolicyOptions, dialectOption, policyFlags } from './policy-options.js';
@@ -20,6 +21,7 @@ export function addSeccompCommands(halyard: Command, action: Action): void {
   addCompile(seccomp, action);
   addPrograms(seccomp, action);
   addLint(seccomp, action);
+  addDiff(seccomp, action);
   addTest(seccomp, action);
   addLearn(seccomp, action);
 }
@@ -124,6 +126,30 @@ function addLint(seccomp: Command, action: Action): void {
       return lintCommand(policies as string[], policyFlags(flags), output);
     }),
   );
+}
+
+function addDiff(seccomp: Command, action: Action): void {
+  addPolicyOptions(
+    seccomp
+      .command('diff <a> <b>')
+      .description('compare two policies by what they decide, with a syscall for each difference'),
+  )
+    .addOption(dialectOption('--dialect-b', 'of B, if it is not that of A'))
+    .option('--subset', 'exit with 0 if all that A allows is allowed by B', false)
+    .action(
+      action(async (output, flags, [a, b]) => {
+        const { diffCommand } = await import('./diff-command.js');
+        return diffCommand(
+          [a as string, b as string],
+          {
+            ...policyFlags(flags),
+            dialectB: flags['dialectB'] as Dialect | undefined,
+            subset: flags['subset'] === true,
+          },
+          output,
+        );
+      }),
+    );
 }
 
 function addTest(seccomp: Command, action: Action): void {

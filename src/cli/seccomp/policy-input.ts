@@ -1,4 +1,4 @@
-import { ACTION_WORDS, actionNamed } from '../../seccomp/action-words.js';
+import { ACTION_WORDS, defaultActionNamed } from '../../seccomp/action-words.js';
 import { type Architecture, architectureOf } from '../../seccomp/architecture.js';
 import { decodeProgram, type Program } from '../../seccomp/bpf/instruction.js';
 import { validateProgram } from '../../seccomp/bpf/validate.js';
@@ -31,14 +31,16 @@ export function dialectOf({ dialect }: Pick<PolicyFlags, 'dialect'>): Dialect {
 export function parseInputOf(path: string, flags: PolicyFlags): ParseInput {
   const architecture = architectureNamed(flags.arch);
   const { defaultAction: word, denylist, useKillProcess, useRetLog } = flags;
-  const defaultAction = word === undefined ? undefined : actionNamed(word, architecture.constants);
+  const dialect = dialectOf(flags);
+  const defaultAction =
+    word === undefined ? undefined : defaultActionNamed(word, dialect, architecture.constants);
   if (word !== undefined && defaultAction === undefined) {
     throw new UsageError(`--default-action is one of ${ACTION_WORDS}, got "${word}"`);
   }
   return {
     text: readText(path),
     file: path,
-    dialect: dialectOf(flags),
+    dialect,
     architecture,
     include: tryReadText,
     ...(defaultAction === undefined ? {} : { defaultAction }),

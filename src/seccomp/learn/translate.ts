@@ -52,15 +52,31 @@ export function translateRun(run: ObservedRun, target: Architecture): Translated
       const names = namesOn(target, name, from);
       if (names.length === 0) missing.add(name);
       for (const other of names) {
-        observations.push({
-          name: other,
-          args: argumentsOn(observation, name, other, from, target),
-          count: observation.count,
-        });
+        const args = argumentsOn(observation, name, other, from, target);
+        observations.push({ name: other, args, count: observation.count });
+        const large = withLargeFiles(other, args, from, target);
+        if (large !== undefined) observations.push({ name: other, args: large, count: 0 });
       }
     }
   }
   return { observations, missing: [...missing] };
+}
+
+/** C libraries for 32 bits open files with O_LARGEFILE, if they were built for large ones; 64-bit ones have no need to. */
+function withLargeFiles(
+  name: string,
+  args: TranslatedObservation['args'],
+  source: Architecture,
+  target: Architecture,
+): TranslatedObservation['args'] | undefined {
+  if (source.wordBits !== 64 || target.wordBits !== 32) return undefined;
+  const place = name === 'openat' ? 2 : name === 'open' ? 1 : undefined;
+  const flags = place === undefined ? undefined : args.get(place);
+  if (place === undefined || flags === undefined) return undefined;
+  const isLarge = flags.text.split('|').includes('O_LARGEFILE');
+  return isLarge
+    ? undefined
+    : new Map(args).set(place, { ...flags, text: `${flags.text}|O_LARGEFILE` });
 }
 
 /** What a C library calls there for it. */

@@ -1,4 +1,4 @@
-import { ACTION_WORDS, actionNamed } from '../action-words.js';
+import { ACTION_WORDS, actionNamed, defaultActionNamed } from '../action-words.js';
 import { type Architecture, architectureOf, UnknownArchitectureError } from '../architecture.js';
 import type { ParseOptions } from '../language/parse-input.js';
 import { normalisePath } from '../language/posix-path.js';
@@ -69,11 +69,12 @@ class CaseReader {
   read(): PolicyCase {
     const architecture = this.#architecture();
     const expected = this.#expected(architecture);
-    const defaultAction = this.#defaultAction(architecture);
+    const dialect = this.#dialect();
+    const defaultAction = this.#defaultAction(architecture, dialect);
     return {
       id: this.#id,
       architecture,
-      dialect: this.#dialect(),
+      dialect,
       source: this.#source(),
       ...(defaultAction === undefined ? {} : { defaultAction }),
       options: this.#options(),
@@ -138,10 +139,11 @@ class CaseReader {
     );
   }
 
-  #defaultAction({ constants }: Architecture): Action | undefined {
+  #defaultAction({ constants }: Architecture, dialect: Dialect): Action | undefined {
     const word = this.#get('defaultAction');
     if (word === undefined) return undefined;
-    const action = typeof word === 'string' ? actionNamed(word, constants) : undefined;
+    const action =
+      typeof word === 'string' ? defaultActionNamed(word, dialect, constants) : undefined;
     return (
       action ??
       this.#refuse('defaultAction', `"defaultAction" is one of ${ACTION_WORDS}, got ${shown(word)}`)
