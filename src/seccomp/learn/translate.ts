@@ -16,11 +16,13 @@ export interface TranslatedObservation {
   readonly count: number;
 }
 
-/** Where the newer one of two syscalls has the older one's arguments; all others of a family have none in common. */
+/** Registers of one syscall to parameters of another; what others of a family have is not compared. */
 const MOVED: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   'open openat': { 1: 2 },
   'access faccessat': { 1: 2 },
   'openat open': { 2: 1 },
+  'lseek _llseek': { 2: 3 },
+  '_llseek lseek': { 4: 2 },
   'mmap mmap2': { 2: 2, 3: 3 },
   'mmap2 mmap': { 2: 2, 3: 3 },
   'recvfrom recv': { 3: 3 },
