@@ -40,6 +40,7 @@ Examples:
   halyard run --kernel vmlinuz --initrd initrd.gz --memory 1GiB --cpus 2
   halyard replay run.mcap                            without hardware, on any machine
   halyard inspect run.mcap --turn 12                 every call of one turn
+  halyard seccomp test policy-tests.json             seccomp policies, checked without their machine
 
 Exit codes: 0 all is well; 1 a divergence or a failed run; 2 bad input or usage; 3 hardware that is not there`;
 
