@@ -196,3 +196,22 @@ test('a default action of the command line may be any', (t) => {
     t.throws(() => parse(wrong), { instanceOf: PolicyError }, wrong);
   }
 });
+
+test('includes of the Python dialect are relative to the including file, and normalised', (t) => {
+  const paths: string[] = [];
+  const files: Readonly<Record<string, string>> = {
+    'a/b/one.policy': '@include ./../two.policy\n@include /abs/./x/../three.policy\n',
+    'a/two.policy': 'read: 1\n',
+    '/abs/three.policy': 'write: 1\n',
+  };
+  const input = {
+    ...inputOf('minijail-python', '@include ./b//one.policy\n'),
+    file: 'a/main.policy',
+    include: (path: string) => {
+      paths.push(path);
+      return files[path];
+    },
+  };
+  t.is(parsePolicy(input).policy.syscalls.size, 2);
+  t.deepEqual(paths, ['a/b/one.policy', 'a/two.policy', '/abs/three.policy']);
+});

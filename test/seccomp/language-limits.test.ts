@@ -28,6 +28,13 @@ test('C: a program has 4096 instructions at most', (t) => {
   t.deepEqual(faultsOf('minijail-c', `read: ${equalities(409)}\n`), ['program-too-long 1:1 read']);
 });
 
+test('C: orders with constants beyond 32 bits take an instruction more', (t) => {
+  const policy = (count: number) =>
+    `read: ${Array.from({ length: count }, () => 'arg0 >= 0x200000000').join(' || ')}\n`;
+  t.deepEqual(faultsOf('minijail-c', policy(371)), []);
+  t.deepEqual(faultsOf('minijail-c', policy(372)), ['program-too-long 1:1 read']);
+});
+
 test('C: a program has 512 labels at most', (t) => {
   const kit = { arch: 'arm' } as const;
   const policy = (count: number) => `read: ${equalities(count)}\n`;

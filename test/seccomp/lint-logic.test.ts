@@ -94,6 +94,15 @@ test('implications by bounds and by bits are seen', (t) => {
   for (const [atoms, implied] of IMPLIED) {
     t.true(new ArgumentSet(64, atoms).implies(implied), `${implied.operator} ${implied.value}`);
   }
-  t.false(new ArgumentSet(64, [atom('>', 5n)]).implies(atom('>', 6n)));
+  for (const [known, unsure] of [
+    [atom('>', 5n), atom('>', 6n)],
+    [atom('>=', 6n), atom('>', 6n)],
+    [atom('<=', 0x1000n), atom('<', 0x1000n)],
+    [atom('<=', 0x1000n), atom('<=', 0xfffn)],
+    [atom('<=', 0x1000n), atom('in', 0xfffn)],
+    [atom('in', 0xffff0000n), atom('!=', 0x10000n)],
+  ] as const) {
+    t.false(new ArgumentSet(64, [known]).implies(unsure), `${unsure.operator} ${unsure.value}`);
+  }
   t.false(new ArgumentSet(64, []).isEmpty);
 });

@@ -36,6 +36,13 @@ const WEIGHT_OF_ALL = 2 ** 40;
 const SHORT = 10;
 const QUARTER = 1 / 4;
 
+/**
+ * Ranges longer than this are split near where the ranges without their first and their last interval are: between those
+ * two places, as the best search trees are (Knuth), and a few further, as with equality that is no law any more.
+ */
+const NEAR = 16;
+const SLACK = 4;
+
 /** The tables of the search at work, kept: their pages cost more than what is computed in them. */
 class Tables {
   heaviest = new Int16Array(0);
@@ -63,6 +70,8 @@ export class HoleTable {
   readonly #perTest: number;
   readonly #scale: number;
   readonly #targets: Int32Array;
+  /** The last interval up to which all have the target of this one. */
+  readonly #alikeUntil: Int16Array;
   /** Sums of the weights before an interval. */
   readonly #sums: Float64Array;
   readonly #weights: Float64Array;
@@ -83,6 +92,11 @@ export class HoleTable {
     this.#perTest = perTest * this.#scale;
     this.#targets = Int32Array.from(intervals, ({ target }) => target);
     this.#weights = Float64Array.from(intervals, ({ weight }) => Math.round(weight * this.#scale));
+    this.#alikeUntil = new Int16Array(n);
+    for (let at = n - 1; at >= 0; at--) {
+      const isAlike = at < n - 1 && this.#targets[at] === this.#targets[at + 1];
+      this.#alikeUntil[at] = isAlike ? (this.#alikeUntil[at + 1] as number) : at;
+    }
     this.#sums = new Float64Array(n + 1);
     for (let at = 0; at < n; at++) {
       this.#sums[at + 1] = (this.#sums[at] as number) + (this.#weights[at] as number);
@@ -192,7 +206,9 @@ export class HoleTable {
     for (let holes = most; holes >= 0; holes--) {
       this.#placeHoles(range, holes);
       const state = range * STATES + holes;
-      if (this.#isLeaf(first, last)) {
+      const isLeaf =
+        holes === 0 ? (this.#alikeUntil[first] as number) >= last : this.#isLeaf(first, last);
+      if (isLeaf) {
         this.#choices[state] = LEAF;
         this.#costs[state] = 0;
       } else {
@@ -216,9 +232,19 @@ export class HoleTable {
     let best = mayCompare ? (costs[state + 1] as number) : Number.POSITIVE_INFINITY;
     let choice = EQUAL;
     let left = 0;
-    let before = (first * this.#n + first) * STATES;
-    let behind = ((first + 1) * this.#n + last) * STATES;
-    for (let at = first; at < last; at++, before += STATES, behind += rowStep) {
+    let from = first;
+    let to = last - 1;
+    if (holes === 0 && last - first > NEAR) {
+      const shorter = this.#choices[state - STATES] as number;
+      const later = this.#choices[state + rowStep] as number;
+      if (shorter >= 0 && later >= 0) {
+        from = Math.max(first, Math.min(shorter, later) - SLACK);
+        to = Math.min(last - 1, Math.max(shorter, later) + SLACK);
+      }
+    }
+    let before = (first * this.#n + from) * STATES;
+    let behind = ((from + 1) * this.#n + last) * STATES;
+    for (let at = from; at <= to; at++, before += STATES, behind += rowStep) {
       if (places[left] === at) {
         left++;
         // A side of holes only has nothing to find.
