@@ -50,11 +50,12 @@ test('with --json there is one object a case, with the verdict and the instructi
       { ...CASE, id: 'c', policy: 'reed: 1', expect: 'error' },
       { ...CASE, id: 'd', policy: 'reed: 1' },
       { ...CASE, id: 'e', expect: 'error', syscall: undefined },
+      { ...CASE, id: 'f', expect: 'error' },
     ),
   });
   const { status, stdout, stderr } = seccomp('test', path('a.json'), '--json');
   t.is(status, 1);
-  t.is(stderr, '2 passed, 3 failed\n');
+  t.is(stderr, '2 passed, 4 failed\n');
   const lines = stdout
     .trimEnd()
     .split('\n')
@@ -67,7 +68,8 @@ test('with --json there is one object a case, with the verdict and the instructi
   t.like(lines[3], { id: 'd', verdict: 'error', passed: false });
   t.regex(String(lines[3]?.['message']), /no syscall 'reed'/);
   t.like(lines[4], { id: 'e', verdict: 'accepted', passed: false });
-  t.is(lines.length, 5);
+  t.like(lines[5], { id: 'f', verdict: 'ALLOW', passed: false });
+  t.is(lines.length, 6);
 });
 
 /** What a person may get wrong in a case: it fails by itself with its place, and the exit code is 2. */

@@ -40,6 +40,9 @@ const LINES: readonly (readonly [string, string, string])[] = [
     'openat',
     'arg2 == O_RDONLY|O_CLOEXEC',
   ],
+  ['openat(AT_FDCWD, "a\\", (", O_PATH) = 3', 'openat', 'arg2 == O_PATH'],
+  // The offset is one number for strace and two arguments for the kernel.
+  ['preadv2(3, [{iov_base="", iov_len=1}], 1, 0, RWF_NOWAIT) = 1', 'preadv2', 'arg5 == RWF_NOWAIT'],
   ['openat(3</dev/x, y>, "a", O_PATH) = 4', 'openat', 'arg2 == O_PATH'],
   [
     'clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD, child_tidptr=0x7f00) = 12',
