@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../package-info.js';
+import { DEVICE_POLICY, type JailChoice, type Refused } from '../programs/device-jail.js';
+import { type Architecture, architectureOf } from '../seccomp/architecture.js';
+import { encodeProgram } from '../seccomp/bpf/instruction.js';
+import { compilePolicy } from '../seccomp/compile/compile.js';
+import { explainData } from '../seccomp/explain/explain.js';
+import { PolicyError } from '../seccomp/language/diagnostic.js';
+import { parsePolicy } from '../seccomp/language/parse-policy.js';
+import type { Policy } from '../seccomp/policy.js';
+import { seccompData } from '../seccomp/seccomp-data.js';
+import { UsageError } from './failure.js';
+
+/** What is lost without a jail. */
+export const NO_JAIL =
+  'the device runs without a jail: a guest that takes it over can do whatever this user can (open files, connect, start programs)';
+
+/** A policy of this machine's, ready for the device's process. */
+export interface DeviceJail {
+  /** By their names in the trace. */
+  readonly programs: ReadonlyMap<string, Uint8Array>;
+  /** What was refused, why, and what to do about it: one line. */
+  readonly explain: (refused: Refused) => string;
+}
+
+/** The shipped policy of this machine's architecture. */
+export function shippedPolicy(architecture = architectureOf(process.arch).name): string {
+  return join(packageRoot(), 'seccomp', architecture, `${DEVICE_POLICY}.policy`);
+}
+
+/**
+ * Compiles the device's policy: here, because a process that is to be jailed has better things to do.
+ *
+ * @param file in minijail's Python dialect; what it does not allow is done as `choice` says.
+ * @throws UsageError if it cannot be read, or is none.
+ */
+export function loadDeviceJail(
+  choice: Exclude<JailChoice, 'off'>,
+  file: string = shippedPolicy(),
+): DeviceJail {
+  const architecture = architectureOf(process.arch);
+  const policy = parse(file, architecture, choice);
+  const program = encodeProgram(compilePolicy(policy));
+  return {
+    programs: new Map([[DEVICE_POLICY, program]]),
+    explain: (refused) => describe(refused, policy),
+  };
+}
+
+function parse(
+  file: string,
+  architecture: Architecture,
+  choice: Exclude<JailChoice, 'off'>,
+): Policy {
+  try {
+    const { policy } = parsePolicy({
+      text: readFileSync(file, 'utf8'),
+      file,
+      dialect: 'minijail-python',
+      architecture,
+      include: readInclude,
+      defaultAction: { kind: choice },
+    });
+    // A thread that is killed alone leaves a process that waits for it for ever.
+    return { ...policy, foreignAction: { kind: 'kill-process' } };
+  } catch (error) {
+    if (error instanceof PolicyError) throw new UsageError(error.message);
+    throw new UsageError(`the policy ${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function readInclude(path: string): string | Error {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** One line: what was refused, where the policy says so, and what would allow it. */
+function describe(refused: Refused, policy: Policy): string {
+  const { auditArch, number, args, thread, isMainThread, during } = refused;
+  const { call, judgement, where, failed, remedy } = explainData(
+    policy,
+    seccompData(auditArch, number, args),
+  );
+  const doing = during === '' ? '' : `during ${during}, `;
+  const who = `the device's process (${doing}thread ${thread}${isMainThread ? ', the main one' : ''})`;
+  const what = `the jail refused ${call} of ${who}`;
+  // Only the test in front of every policy refuses what the policy itself allows.
+  if (judgement.action.kind === 'allow') return `${what}: it names another process. ${SUSPECT}`;
+  const reasons = [where === undefined ? 'no rule names it' : where, ...failed];
+  const allow = remedy === undefined ? '' : ` To allow it: ${remedy.text}.`;
+  return `${what}: ${reasons.join('; ')}.${allow} ${SUSPECT}`;
+}
+
+const SUSPECT = 'If the device never does this by itself, something else runs in it';
