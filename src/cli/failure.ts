@@ -14,8 +14,28 @@ export class UsageError extends Error {
   readonly code = 'USAGE';
 }
 
+/**
+ * Errors of src/seccomp/ are known by their codes: to name their classes would load the policy language with every
+ * command. All of them are faults of what was given.
+ */
+const POLICY_CODES =
+  /^(?:TEST_FILE|POLICY_REJECTED|UNKNOWN_ARCHITECTURE|ARCHITECTURE_MISMATCH|PROGRAM_TOO_LONG|ARGUMENT_NOT_LOADABLE|LEARN_INPUT|BPF_[A-Z]+)$/;
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+export interface Explained {
+  readonly line: string;
+  readonly exitCode: number;
+  readonly code: string;
+  /** Of a rejected policy: its faults with their places, for `--json`. */
+  readonly faults?: unknown;
+}
+
 /** One clear line and an exit code for whatever went wrong. */
-export function explain(error: unknown): { line: string; exitCode: number; code: string } {
+export function explain(error: unknown): Explained {
   if (error instanceof DivergenceError) {
     return { line: error.message, exitCode: EXIT.failed, code: error.code };
   }
@@ -39,6 +59,12 @@ export function explain(error: unknown): { line: string; exitCode: number; code:
   if (HalError.is(error)) {
     const exitCode = error.code === 'UNSUPPORTED' ? EXIT.noHardware : EXIT.failed;
     return { line: error.message, exitCode, code: error.code };
+  }
+  const code = codeOf(error);
+  if (code !== undefined && POLICY_CODES.test(code)) {
+    const { message, faults } = error as Error & { readonly faults?: unknown };
+    const explained = { line: message, exitCode: EXIT.badInput, code };
+    return faults === undefined ? explained : { ...explained, faults };
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { line: `internal error: ${message}`, exitCode: EXIT.failed, code: 'INTERNAL' };

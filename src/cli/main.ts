@@ -10,8 +10,7 @@ import { EXIT, explain } from './failure.js';
 import { wholeNumber } from './option-values.js';
 import { Output, outliveReaders } from './output.js';
 import { addRunOptions, runFlags } from './run-options.js';
-
-type Flags = Readonly<Record<string, unknown>>;
+import { addSeccompCommands, type Flags } from './seccomp/commands.js';
 
 let exitCode: number = EXIT.ok;
 
@@ -26,9 +25,9 @@ function action(
     try {
       exitCode = await run(output, flags, given.slice(0, -2));
     } catch (error) {
-      const { line, exitCode: code, code: name } = explain(error);
+      const { line, exitCode: code, code: name, ...details } = explain(error);
       output.warn(line);
-      output.result({ error: { code: name, message: line } });
+      output.result({ error: { code: name, message: line, ...details } });
       exitCode = code;
     }
   };
@@ -41,6 +40,7 @@ Examples:
   halyard run --kernel vmlinuz --initrd initrd.gz --memory 1GiB --cpus 2
   halyard replay run.mcap                            without hardware, on any machine
   halyard inspect run.mcap --turn 12                 every call of one turn
+  halyard seccomp test policy-tests.json             seccomp policies, checked without their machine
 
 Exit codes: 0 all is well; 1 a divergence or a failed run; 2 bad input or usage; 3 hardware that is not there`;
 
@@ -173,6 +173,8 @@ halyard
       return demoCommand(output);
     }),
   );
+
+addSeccompCommands(halyard, action);
 
 /** Runs the command line. Sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {

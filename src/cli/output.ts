@@ -15,6 +15,11 @@ export class Output {
     if (this.json) process.stdout.write(`${JSON.stringify(value, plain)}\n`);
   }
 
+  /** What is said beside the result, as it is. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
   /** A warning goes to standard error in both. */
   warn(text: string): void {
     process.stderr.write(`halyard: ${text}\n`);

@@ -38,7 +38,16 @@ for (const [command, line] of MISTAKES) {
 }
 
 test('every command has a help, and the command says its version', (t) => {
-  for (const command of ['run', 'record', 'replay', 'inspect', 'repair', 'doctor', 'demo']) {
+  for (const command of [
+    'run',
+    'record',
+    'replay',
+    'inspect',
+    'repair',
+    'doctor',
+    'demo',
+    'seccomp',
+  ]) {
     const { status, stdout } = halyard([command, '--help']);
     t.is(status, 0);
     t.regex(stdout, new RegExp(`^Usage: halyard ${command} `));

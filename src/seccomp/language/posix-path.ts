@@ -1,10 +1,11 @@
 /** `path` joined to the folder of `file`, with `.` and `..` resolved, as os.path of Python does on POSIX. */
 export function besideFile(file: string, path: string): string {
   const folder = file.slice(0, file.lastIndexOf('/') + 1);
-  return normalise(path.startsWith('/') ? path : folder + path);
+  return normalisePath(path.startsWith('/') ? path : folder + path);
 }
 
-function normalise(path: string): string {
+/** Without `.` and `..`, as os.path.normpath of Python. */
+export function normalisePath(path: string): string {
   // POSIX keeps two leading slashes, and no other number of them.
   const root = /^\/\/(?!\/)/u.test(path) ? '//' : path.startsWith('/') ? '/' : '';
   const parts: string[] = [];
