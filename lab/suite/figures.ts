@@ -118,7 +118,7 @@ export function quietLog({ report }: Evidence): Check {
 /** All that must be so; a note that is missing is a check that does not hold. */
 export function allChecks(suiteCase: SuiteCase, evidence: Evidence): readonly Check[] {
   const checks = commonChecks(suiteCase, evidence);
-  const parts = [suiteCase.checks, ...(suiteCase.hasNoGuest === true ? [] : [quietCheck])];
+  const parts = [suiteCase.checks, ...(suiteCase.hasNoLog === true ? [] : [quietCheck])];
   for (const part of parts) {
     try {
       checks.push(...part(evidence));

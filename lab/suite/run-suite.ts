@@ -5,16 +5,13 @@ import type { GuestArchitecture } from '../../src/guest-image/architecture.js';
 import { runInLab } from '../lab.js';
 import { reportLines } from '../report.js';
 import { SUITE } from './cases.js';
-import { allChecks } from './figures.js';
+import { allChecks, equal } from './figures.js';
 import { replayHere } from './replay-here.js';
 import type { CaseOutcome } from './report.js';
 import type { Check, RunReport, SuiteCase } from './suite-case.js';
 
-/** From the start of QEMU to its end, on two cores. */
-export const SUITE_LIMIT_SECONDS: Readonly<Record<GuestArchitecture, number>> = {
-  x86_64: 300,
-  arm64: 480,
-};
+/** For one case on a machine that has much other work; each step of it has a limit of its own. */
+const SECONDS_PER_CASE = 180;
 
 const HOST_MEMORY_BYTES = 2 * 2 ** 30;
 
@@ -68,8 +65,8 @@ export interface SuiteRun {
 export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Promise<CaseOutcome[]> {
   const chosen = SUITE.filter(({ name }) => only.length === 0 || only.includes(name));
   const cases = chosen.filter(({ skip }) => skip?.[arch] === undefined);
-  const limit = SUITE_LIMIT_SECONDS[arch];
-  const timeoutSeconds = 2 * limit;
+  if (chosen.length === 0) return [];
+  const timeoutSeconds = (cases.length + 1) * SECONDS_PER_CASE;
   const result = await runInLab(
     {
       arch,
@@ -94,11 +91,6 @@ export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Prom
     if (skip !== undefined) return { name, skip, seconds: undefined, checks: [] };
     return { name, ...judge(arch, suiteCase, join(out, name)) };
   });
-  const time: Check = {
-    what: 'seconds, from the start of the host to its end',
-    figure: result.hostSeconds.toFixed(1),
-    limit: `at most ${limit}`,
-    holds: result.how === 'exited' && result.hostSeconds <= limit,
-  };
-  return [...outcomes, { name: 'the whole suite', seconds: undefined, checks: [time] }];
+  const host = equal('it', result.how, 'exited');
+  return [...outcomes, { name: 'the host', seconds: result.hostSeconds, checks: [host] }];
 }

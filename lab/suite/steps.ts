@@ -17,8 +17,8 @@ export const TROUBLE = 'rcu.*stall|WARNING:|BUG:|Oops|blocked for more than';
 /** The note with the number of such lines. */
 export const TROUBLE_NOTE = 'trouble';
 
-/** Long enough for a step on a machine that has other work. */
-const STEP_TIMEOUT_SECONDS = 60;
+/** Long enough for a step on a machine that has much other work: emulated code is then ten times as slow as at best. */
+const STEP_TIMEOUT_SECONDS = 240;
 
 /** Types a command and waits until it has ended well. */
 export function run(command: string): Steps {

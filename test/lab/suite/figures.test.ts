@@ -95,7 +95,7 @@ test('each way in which a run is bad is a check that does not hold', (t) => {
   t.deepEqual(wrong(CASE, { ...EVIDENCE, replay: { ...replay, turns: 0 } }), ['replay here']);
   t.deepEqual(wrong(CASE, noted(TROUBLE_NOTE)), ['lines of trouble in the guest log']);
   t.deepEqual(wrong(CASE, noted('other')), ['the notes']);
-  t.deepEqual(wrong({ ...CASE, hasNoGuest: true }, noted('other')), []);
+  t.deepEqual(wrong({ ...CASE, hasNoLog: true }, noted('other')), []);
   const unused = { ...EVIDENCE, report: { ...REPORT, unusedFaults: 1 } };
   t.deepEqual(wrong({ ...CASE, faults: () => {} }, unused), ['planned faults that never came']);
 });
