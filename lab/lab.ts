@@ -30,6 +30,8 @@ export interface LabRequest
   > {
   /** Whether the host shall have Debian's QEMU in `PEER_FOLDER`, to compare with (x86_64 only). */
   readonly withPeer?: boolean;
+  /** Of the host; the machine's own number if undefined. */
+  readonly processors?: number;
 }
 
 /**
@@ -71,6 +73,7 @@ export async function runInLab(
         peerDisk: peer,
         outDisk,
         initrd,
+        processors: request.processors ?? machine.processors,
         memoryBytes: request.hostMemoryBytes,
         folder,
       },

@@ -6,7 +6,7 @@ import type { ScenarioStep } from '../../src/programs/scenario.js';
 type Steps = readonly ScenarioStep[];
 
 /** A kernel that zeroes no page before it gives it away, so that the host's memory moves only by what a case does. */
-const COMMAND_LINE: Readonly<Record<GuestArchitecture, string>> = {
+export const COMMAND_LINE: Readonly<Record<GuestArchitecture, string>> = {
   x86_64: 'console=ttyS0 reboot=k panic=-1 quiet init_on_alloc=0 nokaslr',
   arm64: 'console=ttyS0 panic=-1 quiet init_on_alloc=0 nokaslr',
 };
@@ -56,8 +56,11 @@ export function touch(amount: MiB): Steps {
   );
 }
 
-/** Waits for the guest, and forgets what it logged while it booted on this processor. */
-export const GUEST_UP: Steps = [{ waitLine: '^guest: up' }, ...run('dmesg -c >/dev/null')];
+/** Waits for the guest, notes the trouble that it logged while it booted, and begins its log anew. */
+export const GUEST_UP: Steps = [
+  { waitLine: '^guest: up' },
+  ...value(`dmesg -c | grep -E '${TROUBLE}' | head -n 3 | tr '\n' ' '`, 'boot trouble'),
+];
 
 /** Notes how many lines of trouble the guest has logged since it was up, after it has shown them. */
 export const COUNT_TROUBLE: Steps = [
