@@ -62,7 +62,7 @@ export function touch(amount: MiB): Steps {
 /** Waits for the guest, notes the trouble that it logged while it booted, and begins its log anew. */
 export const GUEST_UP: Steps = [
   { waitLine: '^guest: up' },
-  ...value(`dmesg -c | grep -E '${TROUBLE}' | head -n 3 | tr '\n' ' '`, BOOT_TROUBLE_NOTE),
+  ...value(`dmesg -c | grep -E '${TROUBLE}' | head -n 3 | tr '\\n' ' '`, BOOT_TROUBLE_NOTE),
 ];
 
 /** Notes how many lines of trouble the guest has logged since it was up, after it has shown them. */
