@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { explain } from '../../src/cli/failure.js';
 import type { GuestArchitecture } from '../../src/guest-image/architecture.js';
@@ -66,6 +66,8 @@ export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Prom
   const chosen = SUITE.filter(({ name }) => only.length === 0 || only.includes(name));
   const cases = chosen.filter(({ skip }) => skip?.[arch] === undefined);
   if (chosen.length === 0) return [];
+  // A case that leaves nothing must not be judged by what an earlier run left.
+  for (const { name } of cases) rmSync(join(out, name), { recursive: true, force: true });
   const timeoutSeconds = (cases.length + 1) * SECONDS_PER_CASE;
   const result = await runInLab(
     {

@@ -1,10 +1,12 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { runInLab } from '../lab.js';
 import { reportLines } from '../report.js';
 import { equal } from '../suite/figures.js';
 import type { CaseOutcome } from '../suite/report.js';
 import { judgeTwoVms } from './judge.js';
 import { filesIn, reportOf } from './report.js';
-import { HOST_MEMORY_MIB, hostScript, type TwoVms, vmConfig } from './scenario.js';
+import { HOST_MEMORY_MIB, hostScript, type TwoVms, VM_NAMES, vmConfig } from './scenario.js';
 
 /** The longest deflation of the policy, boot, writing, and what a slow host adds. */
 const LIMIT_SECONDS = 2400;
@@ -23,6 +25,9 @@ export const twoVmsName = (policy: TwoVms['policy']) =>
 /** Runs the two VMs in a host of their own and judges here what came back. @throws UnsupportedError */
 export async function runTwoVms({ out, say, signal, ...vms }: TwoVmsRun): Promise<CaseOutcome> {
   const config = vmConfig(vms);
+  // What an earlier run left must not be judged.
+  for (const name of VM_NAMES) rmSync(join(out, `${name}.mcap`), { force: true });
+  rmSync(join(out, 'killed'), { force: true });
   let output = '';
   const result = await runInLab(
     {
