@@ -17,14 +17,15 @@ const HOST_MEMORY_BYTES = 2 * 2 ** 30;
 
 /**
  * For the host's shell: the cases in one process, and the rest in another if it dies. A case whose process died has left
- * no report.
+ * no report; the host's kernel may know why.
  */
 export function suiteScript(
   arch: GuestArchitecture,
   cases: readonly Pick<SuiteCase, 'name'>[],
 ): string {
   const command = `node dist/lab/suite/in-host.js ${arch} ${cases.map(({ name }) => name).join(' ')}`;
-  return `for try in ${cases.map((_, index) => index + 1).join(' ')}; do ${command} && exit 0; done; exit 1`;
+  const tries = cases.map((_, index) => index + 1).join(' ');
+  return `for try in ${tries}; do ${command} && exit 0; echo "lab: it ended with $?"; dmesg | tail -n 20; done; exit 1`;
 }
 
 /** What a case left, judged. */

@@ -76,7 +76,8 @@ test('each figure has a line with its limit, and the last line counts the cases'
 test('the rest of the cases goes on in another process, and not for ever', (t) => {
   t.is(
     suiteScript('arm64', [{ name: 'one' }, { name: 'two' }]),
-    'for try in 1 2; do node dist/lab/suite/in-host.js arm64 one two && exit 0; done; exit 1',
+    'for try in 1 2; do node dist/lab/suite/in-host.js arm64 one two && exit 0; ' +
+      'echo "lab: it ended with $?"; dmesg | tail -n 20; done; exit 1',
   );
 });
 
