@@ -94,7 +94,7 @@ const kills = outOfMemory('oom-kills', false, ({ report }) => [
 
 const FREE_RAM_MIB = 512;
 const FREED_MIB = 256;
-const AGAIN_MIB = 64;
+const AGAIN_MIB = 128;
 /** Of so little, what lies in blocks that Linux neither hints nor reports counts (4 and 2 MiB; smaller ones stay). */
 const AGAIN_SHARE = 0.5;
 const use = (amount: number) => run(`dd if=/dev/zero of=/tmp/x bs=1M count=${amount} 2>/dev/null`);
