@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { runTool } from '../src/guest-image/tool.js';
 
@@ -52,7 +61,10 @@ async function makeFileSystem(image: string, args: readonly string[]): Promise<v
   });
 }
 
-/** Copies everything on a disk image into a folder, without mounting it. Returns the paths of the files. */
+/**
+ * Copies everything on a disk image into a folder, without mounting it, over what is there under the same names. Returns
+ * the names in its root.
+ */
 export async function readDisk(image: string, folder: string): Promise<readonly string[]> {
   mkdirSync(folder, { recursive: true });
   const list = await runTool('debugfs', ['-R', 'ls -p /', image], { remedy: REMEDY });
@@ -61,8 +73,15 @@ export async function readDisk(image: string, folder: string): Promise<readonly 
     // "/inode/mode/user/group/name/size/"
     .map((line) => line.split('/')[5])
     .filter((name) => name !== undefined && !['', '.', '..', 'lost+found'].includes(name));
-  for (const name of names) {
-    await runTool('debugfs', ['-R', `rdump "/${name}" "${folder}"`, image], { remedy: REMEDY });
+  // Debugfs leaves a folder that is there already as it is, and says nothing: what lay there would pass for new.
+  const fresh = mkdtempSync(join(folder, '.coming-'));
+  try {
+    for (const name of names) {
+      await runTool('debugfs', ['-R', `rdump "/${name}" "${fresh}"`, image], { remedy: REMEDY });
+    }
+    cpSync(fresh, folder, { recursive: true, verbatimSymlinks: true });
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
   }
   return names as readonly string[];
 }

@@ -39,6 +39,8 @@ mount -o noatime,noinit_itable /dev/vdc /out
 # What was written must come back even if this host hangs.
 echo 100 >/proc/sys/vm/dirty_writeback_centisecs
 echo 100 >/proc/sys/vm/dirty_expire_centisecs
+# A program that crashes leaves where and why in the kernel's log.
+echo 1 >/proc/sys/debug/exception-trace 2>/dev/null
 port=$(echo /dev/vport*p${PORTS.control})
 port=\${port%${PORTS.control}}
 exec 3>\${port}${PORTS.control}

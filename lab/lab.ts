@@ -71,6 +71,7 @@ export async function runInLab(
         peerDisk: peer,
         outDisk,
         initrd,
+        processors: machine.processors,
         memoryBytes: request.hostMemoryBytes,
         folder,
       },

@@ -107,9 +107,14 @@ export function parseOptions(
   };
 }
 
+/** A word as the shell takes it, whatever is in it. */
+export function shellWord(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** What /command in the host says, for the shell. */
 export function commandScript(command: readonly string[]): string {
   const [line, ...rest] = command;
   if (line !== undefined && rest.length === 0) return `${line}\n`;
-  return `${command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')}\n`;
+  return `${command.map(shellWord).join(' ')}\n`;
 }

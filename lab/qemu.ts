@@ -16,6 +16,7 @@ export interface QemuHost {
   readonly outDisk: string;
   /** The image's initrd with the command behind it. */
   readonly initrd: string;
+  readonly processors: number;
   readonly memoryBytes: number;
   /** Sockets and the console's text lie here. */
   readonly folder: string;
@@ -39,14 +40,8 @@ function qemuArgs(host: QemuHost): readonly string[] {
   const commandLine = `console=${machine.console} quiet panic=-1 mitigations=off`;
   return [
     ...machine.machineArgs,
-    ...[
-      '-accel',
-      `tcg,thread=${process.env['HALYARD_LAB_THREAD'] ?? 'multi'}`,
-      '-smp',
-      '2',
-      '-m',
-      `${host.memoryBytes / 2 ** 20}M`,
-    ],
+    ...['-accel', 'tcg,thread=multi', '-smp', `${host.processors}`],
+    ...['-m', `${host.memoryBytes / 2 ** 20}M`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', image.kernel, '-initrd', host.initrd, '-append', commandLine],
     ...['-serial', `file:${consolePath(folder)}`],

@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 import { GUEST_ARCHITECTURES, type GuestArchitecture } from '../src/guest-image/architecture.js';
 import { SUITE } from './suite/cases.js';
+import { TWO_VMS_CASES } from './two-vms/cases.js';
+
+const CASES: readonly string[] = [...SUITE.map(({ name }) => name), ...TWO_VMS_CASES];
 
 export interface TestLabOptions {
   readonly architectures: readonly GuestArchitecture[];
@@ -13,7 +16,7 @@ export interface TestLabOptions {
 
 export const TEST_LAB_USAGE = `usage: npm run test:lab [-- [x86_64] [arm64] [--smoke | --only CASE…] [--keep FOLDER]]
   --smoke        only: the host boots, Linux boots in it, its balloon takes 128 MiB and gives them back, power off
-  --only CASE    this case of the suite; may be repeated. Cases: ${SUITE.map(({ name }) => name).join(', ')}
+  --only CASE    this case of the suite; may be repeated. Cases: ${CASES.join(', ')}
   --keep FOLDER  leave traces, reports and consoles in FOLDER/ARCHITECTURE`;
 
 /** Reads the command line (without node and the script). @returns what is wrong with it, as text. */
@@ -28,7 +31,7 @@ export function parseTestLab(argv: readonly string[]): TestLabOptions | string {
   const strange = positionals.find((name) => !GUEST_ARCHITECTURES.some((arch) => arch === name));
   if (strange !== undefined) return `there is no architecture ${strange}`;
   const only = values.only ?? [];
-  const unknown = only.find((name) => !SUITE.some((suiteCase) => suiteCase.name === name));
+  const unknown = only.find((name) => !CASES.includes(name));
   if (unknown !== undefined) return `the suite has no case ${unknown}`;
   const smoke = values.smoke ?? false;
   if (smoke && only.length > 0) return '--only names cases of the suite, and --smoke runs none';

@@ -7,8 +7,9 @@ import type { GuestArchitecture } from '../src/guest-image/architecture.js';
 import { INTERRUPTED } from './report.js';
 import { smoke } from './smoke.js';
 import { type CaseOutcome, countLine, outcomeLines, verdictOf } from './suite/report.js';
-import { runSuite } from './suite/run-suite.js';
+import { runSuite, type SuiteRun } from './suite/run-suite.js';
 import { parseTestLab, TEST_LAB_USAGE, type TestLabOptions } from './test-lab-options.js';
+import { runTwoVmsCases } from './two-vms/cases.js';
 
 const say = (text: string) => process.stderr.write(`lab: ${text}\n`);
 
@@ -24,6 +25,11 @@ async function smokeOutcomes(
   return [{ name: 'smoke', seconds: undefined, checks: [check] }];
 }
 
+/** The cases with one guest, and those with two. */
+async function bothParts(run: SuiteRun): Promise<CaseOutcome[]> {
+  return [...(await runSuite(run)), ...(await runTwoVmsCases(run))];
+}
+
 async function test(
   arch: GuestArchitecture,
   options: TestLabOptions,
@@ -35,7 +41,7 @@ async function test(
   try {
     const outcomes = options.smoke
       ? await smokeOutcomes(arch, out, signal)
-      : await runSuite({ arch, only, out, say, signal });
+      : await bothParts({ arch, only, out, say, signal });
     return outcomes.map((outcome) => ({ ...outcome, name: `${arch}: ${outcome.name}` }));
   } finally {
     if (keep === undefined) rmSync(out, { recursive: true, force: true });

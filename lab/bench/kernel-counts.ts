@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const TRACING = '/sys/kernel/tracing';
-const KVM = '/sys/kernel/debug/kvm';
+const DEBUG = '/sys/kernel/debug';
+const KVM = `${DEBUG}/kvm`;
 
 /** The syscalls that give memory back, and which of them do (madvise(2): DONTNEED 4, REMOVE 9; fallocate(2): PUNCH_HOLE 2). */
 const DISCARDS = {
@@ -10,13 +11,22 @@ const DISCARDS = {
   fallocate: 'mode&2',
 } as const;
 
+/** A file system of the kernel's, where it belongs, and a file of it that shows that it is there. */
+const KERNEL_FOLDERS = [
+  { type: 'tracefs', folder: TRACING, sign: `${TRACING}/tracing_on` },
+  { type: 'debugfs', folder: DEBUG, sign: KVM },
+] as const;
+
+/** Those that are not mounted yet; each is looked for by itself. */
+export function unmountedFolders(
+  isThere: (path: string) => boolean = existsSync,
+): readonly (typeof KERNEL_FOLDERS)[number][] {
+  return KERNEL_FOLDERS.filter(({ sign }) => !isThere(sign));
+}
+
 /** Where the host's kernel tells of syscalls and of exits. */
 export function mountKernelFolders(): void {
-  for (const [type, folder] of [
-    ['tracefs', TRACING],
-    ['debugfs', '/sys/kernel/debug'],
-  ] as const) {
-    if (existsSync(`${folder}/tracing_on`) || existsSync(KVM)) continue;
+  for (const { type, folder } of unmountedFolders()) {
     spawnSync('mount', ['-t', type, type, folder], { stdio: 'inherit' });
   }
 }

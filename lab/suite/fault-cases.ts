@@ -99,13 +99,20 @@ const discardFails: SuiteCase = {
   ],
 };
 
+const discardFailsUnderPolicy: SuiteCase = {
+  name: 'discard-fails-under-policy',
+  config: underPolicy([]),
+  faults: (faults) => faults.failCall(Mmap, 'discard', 3, { errno: ENOMEM, syscall: 'madvise' }),
+  checks: reachedTogether,
+};
+
 const noGuestMemory: SuiteCase = {
   name: 'no-guest-memory',
   config: (arch) => linuxRun(arch, DISCARD_RAM_MIB, POWER_OFF),
   faults: (faults) =>
     faults.failCall(Mmap, 'createRegion', 1, { errno: ENOMEM, syscall: 'ftruncate' }),
   exitCode: 1,
-  hasNoGuest: true,
+  hasNoLog: true,
   checks: ({ report, replay }) => [
     equal('the error', report.error?.code ?? 'none', 'SYSCALL_FAILED'),
     equal('the replayed error', replay.failure ?? 'none', report.error?.message ?? 'an error'),
@@ -116,5 +123,6 @@ export const FAULT_CASES: readonly SuiteCase[] = [
   deviceKilled,
   messageLost,
   discardFails,
+  discardFailsUnderPolicy,
   noGuestMemory,
 ];

@@ -1,6 +1,7 @@
 import { BALLOON_PAGE_BYTES, BYTES_PER_MIB, type Bytes } from '../../src/hal/contract/units.js';
 import { describeVmEnd } from '../../src/machine/vm-end.js';
-import { TROUBLE_NOTE } from './steps.js';
+import { bootFaultChecks } from './boot-faults.js';
+import { BOOT_TROUBLE_NOTE, TROUBLE_NOTE } from './steps.js';
 import type { Check, Evidence, RunReport, SuiteCase } from './suite-case.js';
 
 const BYTES_PER_KB = 1024;
@@ -102,6 +103,7 @@ export function commonChecks(suiteCase: SuiteCase, { report, replay }: Evidence)
       holds: replay.divergence === undefined && replay.turns > 0,
     },
   ];
+  checks.push(...bootFaultChecks(report));
   if (suiteCase.faults !== undefined) {
     checks.push(equal('planned faults that never came', report.unusedFaults, 0));
   }
@@ -109,16 +111,18 @@ export function commonChecks(suiteCase: SuiteCase, { report, replay }: Evidence)
 }
 
 /** No stall, warning or bug in the guest's log. */
-export function quietLog({ report }: Evidence): Check {
+export function quietLog({ report }: Evidence): readonly Check[] {
   const lines = numberOf(report, TROUBLE_NOTE);
   const check = equal('lines of trouble in the guest log', lines, 0);
-  return lines === 0 ? check : { ...check, figure: `${lines}: ${textOf(report, 'what trouble')}` };
+  const later =
+    lines === 0 ? check : { ...check, figure: `${lines}: ${textOf(report, 'what trouble')}` };
+  return [equal('trouble while it booted', textOf(report, BOOT_TROUBLE_NOTE), ''), later];
 }
 
 /** All that must be so; a note that is missing is a check that does not hold. */
 export function allChecks(suiteCase: SuiteCase, evidence: Evidence): readonly Check[] {
   const checks = commonChecks(suiteCase, evidence);
-  const parts = [suiteCase.checks, ...(suiteCase.hasNoGuest === true ? [] : [quietCheck])];
+  const parts = [suiteCase.checks, ...(suiteCase.hasNoLog === true ? [] : [quietLog])];
   for (const part of parts) {
     try {
       checks.push(...part(evidence));
@@ -129,5 +133,3 @@ export function allChecks(suiteCase: SuiteCase, evidence: Evidence): readonly Ch
   }
   return checks;
 }
-
-const quietCheck = (evidence: Evidence): readonly Check[] => [quietLog(evidence)];

@@ -9,6 +9,13 @@ import {
   numberOf,
   residentOf,
 } from './figures.js';
+import {
+  countPattern,
+  DROP_PATTERN,
+  fillWithPattern,
+  oldDataIsGone,
+  usePattern,
+} from './old-data.js';
 import { balloon, COUNT_TROUBLE, exitCode, linuxRun, POWER_OFF, run, value } from './steps.js';
 import type { SuiteCase } from './suite-case.js';
 
@@ -87,7 +94,7 @@ const kills = outOfMemory('oom-kills', false, ({ report }) => [
 
 const FREE_RAM_MIB = 512;
 const FREED_MIB = 256;
-const AGAIN_MIB = 64;
+const AGAIN_MIB = 128;
 /** Of so little, what lies in blocks that Linux neither hints nor reports counts (4 and 2 MiB; smaller ones stay). */
 const AGAIN_SHARE = 0.5;
 const use = (amount: number) => run(`dd if=/dev/zero of=/tmp/x bs=1M count=${amount} 2>/dev/null`);
@@ -116,11 +123,13 @@ const reporting: SuiteCase = {
       arch,
       FREE_RAM_MIB,
       [
-        ...use(FREED_MIB),
+        ...usePattern(FREED_MIB),
+        ...value(countPattern(arch), 'before'),
         { measure: 'used' },
-        ...run('rm /tmp/x'),
+        ...DROP_PATTERN,
         { seconds: REPORTING_SECONDS },
         { measure: 'freed' },
+        ...value(countPattern(arch), 'after'),
         ...use(AGAIN_MIB),
         { measure: 'again' },
         { stats: 'stats' },
@@ -131,6 +140,7 @@ const reporting: SuiteCase = {
     ),
   checks: (evidence) => [
     ...fallsWithoutBalloon(evidence),
+    ...oldDataIsGone(evidence.report, 'it was freed and reported'),
     atLeast(
       'the statistics queue works beside it: total',
       fieldOf(evidence.report, 'stats', 'totalBytes'),
@@ -146,11 +156,12 @@ const hinting: SuiteCase = {
       arch,
       FREE_RAM_MIB,
       [
-        ...use(FREED_MIB),
-        ...run('rm /tmp/x'),
+        ...fillWithPattern(FREED_MIB),
+        ...value(countPattern(arch), 'before'),
         { measure: 'used' },
         { hint: 'first round' },
         { measure: 'freed' },
+        ...value(countPattern(arch), 'after'),
         ...use(AGAIN_MIB),
         { measure: 'again' },
         ...run('rm /tmp/x'),
@@ -164,6 +175,7 @@ const hinting: SuiteCase = {
     ),
   checks: (evidence) => [
     ...fallsWithoutBalloon(evidence),
+    ...oldDataIsGone(evidence.report, 'the hints'),
     atLeast(
       "hinted again: the host's falls by",
       residentOf(evidence.report, 'again') - residentOf(evidence.report, 'second'),

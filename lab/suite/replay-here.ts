@@ -13,21 +13,27 @@ import type { ReplayFacts } from './suite-case.js';
  * Replays every lane of a trace on this machine, and looks at what the policy believed meanwhile: the recorded run itself
  * need not tell.
  *
+ * @param watch who looks on as well; it is called as in the run itself.
  * @throws TraceFormatError if the file is damaged.
  */
-export function replayHere(path: string): ReplayFacts {
+export function replayHere(path: string, watch: BalloonVmObserver = {}): ReplayFacts {
   const trace = openTraceFile(path);
   const notices: string[] = [];
   let believedBytes: number | undefined;
   let actualPages = 0;
   const observer: BalloonVmObserver = {
-    decision: ({ currentBytes }) => {
-      believedBytes = currentBytes;
+    sample: (sample) => watch.sample?.(sample),
+    decision: (decision) => {
+      believedBytes = decision.currentBytes;
+      watch.decision?.(decision);
     },
     actualChanged: (pages) => {
       actualPages = pages;
+      watch.actualChanged?.(pages);
     },
     notice: (message) => notices.push(message),
+    noted: (note) => watch.noted?.(note),
+    ended: (end) => watch.ended?.(end),
   };
   const watched = new ContainerModule(
     ({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer),

@@ -1,33 +1,31 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { explain } from '../../src/cli/failure.js';
 import type { GuestArchitecture } from '../../src/guest-image/architecture.js';
 import { runInLab } from '../lab.js';
 import { reportLines } from '../report.js';
 import { SUITE } from './cases.js';
-import { allChecks } from './figures.js';
+import { allChecks, equal } from './figures.js';
 import { replayHere } from './replay-here.js';
 import type { CaseOutcome } from './report.js';
 import type { Check, RunReport, SuiteCase } from './suite-case.js';
 
-/** From the start of QEMU to its end, on two cores. */
-export const SUITE_LIMIT_SECONDS: Readonly<Record<GuestArchitecture, number>> = {
-  x86_64: 300,
-  arm64: 480,
-};
+/** For one case on a machine that has much other work; each step of it has a limit of its own. */
+const SECONDS_PER_CASE = 180;
 
 const HOST_MEMORY_BYTES = 2 * 2 ** 30;
 
 /**
  * For the host's shell: the cases in one process, and the rest in another if it dies. A case whose process died has left
- * no report.
+ * no report; the host's kernel may know why.
  */
 export function suiteScript(
   arch: GuestArchitecture,
   cases: readonly Pick<SuiteCase, 'name'>[],
 ): string {
   const command = `node dist/lab/suite/in-host.js ${arch} ${cases.map(({ name }) => name).join(' ')}`;
-  return `for try in ${cases.map((_, index) => index + 1).join(' ')}; do ${command} && exit 0; done; exit 1`;
+  const tries = cases.map((_, index) => index + 1).join(' ');
+  return `for try in ${tries}; do ${command} && exit 0; echo "lab: it ended with $?"; dmesg | tail -n 20; done; exit 1`;
 }
 
 /** What a case left, judged. */
@@ -68,8 +66,10 @@ export interface SuiteRun {
 export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Promise<CaseOutcome[]> {
   const chosen = SUITE.filter(({ name }) => only.length === 0 || only.includes(name));
   const cases = chosen.filter(({ skip }) => skip?.[arch] === undefined);
-  const limit = SUITE_LIMIT_SECONDS[arch];
-  const timeoutSeconds = 2 * limit;
+  if (chosen.length === 0) return [];
+  // A case that leaves nothing must not be judged by what an earlier run left.
+  for (const { name } of cases) rmSync(join(out, name), { recursive: true, force: true });
+  const timeoutSeconds = (cases.length + 1) * SECONDS_PER_CASE;
   const result = await runInLab(
     {
       arch,
@@ -94,11 +94,6 @@ export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Prom
     if (skip !== undefined) return { name, skip, seconds: undefined, checks: [] };
     return { name, ...judge(arch, suiteCase, join(out, name)) };
   });
-  const time: Check = {
-    what: 'seconds, from the start of the host to its end',
-    figure: result.hostSeconds.toFixed(1),
-    limit: `at most ${limit}`,
-    holds: result.how === 'exited' && result.hostSeconds <= limit,
-  };
-  return [...outcomes, { name: 'the whole suite', seconds: undefined, checks: [time] }];
+  const host = equal('it', result.how, 'exited');
+  return [...outcomes, { name: 'the host', seconds: result.hostSeconds, checks: [host] }];
 }

@@ -6,7 +6,7 @@ import type { ScenarioStep } from '../../src/programs/scenario.js';
 type Steps = readonly ScenarioStep[];
 
 /** A kernel that zeroes no page before it gives it away, so that the host's memory moves only by what a case does. */
-const COMMAND_LINE: Readonly<Record<GuestArchitecture, string>> = {
+export const COMMAND_LINE: Readonly<Record<GuestArchitecture, string>> = {
   x86_64: 'console=ttyS0 reboot=k panic=-1 quiet init_on_alloc=0 nokaslr',
   arm64: 'console=ttyS0 panic=-1 quiet init_on_alloc=0 nokaslr',
 };
@@ -17,8 +17,11 @@ export const TROUBLE = 'rcu.*stall|WARNING:|BUG:|Oops|blocked for more than';
 /** The note with the number of such lines. */
 export const TROUBLE_NOTE = 'trouble';
 
-/** Long enough for a step on a machine that has other work. */
-const STEP_TIMEOUT_SECONDS = 60;
+/** The note with the first of them that came before the guest was up; empty if there are none. */
+export const BOOT_TROUBLE_NOTE = 'boot trouble';
+
+/** Long enough for a step on a machine that has much other work: emulated code is then ten times as slow as at best. */
+const STEP_TIMEOUT_SECONDS = 240;
 
 /** Types a command and waits until it has ended well. */
 export function run(command: string): Steps {
@@ -56,8 +59,11 @@ export function touch(amount: MiB): Steps {
   );
 }
 
-/** Waits for the guest, and forgets what it logged while it booted on this processor. */
-export const GUEST_UP: Steps = [{ waitLine: '^guest: up' }, ...run('dmesg -c >/dev/null')];
+/** Waits for the guest, notes the trouble that it logged while it booted, and begins its log anew. */
+export const GUEST_UP: Steps = [
+  { waitLine: '^guest: up' },
+  ...value(`dmesg -c | grep -E '${TROUBLE}' | head -n 3 | tr '\\n' ' '`, BOOT_TROUBLE_NOTE),
+];
 
 /** Notes how many lines of trouble the guest has logged since it was up, after it has shown them. */
 export const COUNT_TROUBLE: Steps = [

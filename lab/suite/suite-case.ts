@@ -1,4 +1,5 @@
 import type { GuestArchitecture } from '../../src/guest-image/architecture.js';
+import type { MiB } from '../../src/hal/contract/units.js';
 import type { Faults } from '../../src/hal/scripted/faults.js';
 import type { VmEnd } from '../../src/machine/vm-end.js';
 import type { ScenarioNote } from '../../src/programs/scenario-run.js';
@@ -9,8 +10,12 @@ export interface RunReport {
   readonly notes?: readonly ScenarioNote[];
   readonly end?: VmEnd | undefined;
   readonly error?: { readonly code: string; readonly message: string };
+  /** What the guest left on its disk: a SHA-256, in hex. */
+  readonly diskSha256?: string;
   /** Faults that were planned and never came to be. */
   readonly unusedFaults: number;
+  /** How often the run began again because the emulated processor lost its guest (boot-faults.ts). */
+  readonly bootFaults: number;
   readonly seconds: number;
 }
 
@@ -53,7 +58,9 @@ export interface SuiteCase {
   readonly faults?: (faults: Faults) => void;
   /** Default: 0. */
   readonly exitCode?: number;
-  /** It never had a guest, so there is no log of one. */
-  readonly hasNoGuest?: boolean;
+  /** It has no guest, or one that is to panic: no log is judged. */
+  readonly hasNoLog?: boolean;
+  /** The guest's first disk is a file of this size, which begins as zeros; a second, read-only one is the guest's kernel. */
+  readonly diskMiB?: MiB;
   readonly checks: (evidence: Evidence) => readonly Check[];
 }

@@ -11,16 +11,29 @@ interface Finding {
   readonly detail: string;
   /** What to do about it; empty if all is well. */
   readonly remedy: string;
+  /** Absent: it is needed. False where this machine does its work without it. */
+  readonly needed?: false;
 }
+
+const LABELS = { ok: 'ok     ', missing: 'missing', none: 'none   ' } as const;
 
 /** What this machine can do. Finding something missing is a result, not a failure. */
 export async function doctorCommand(output: Output): Promise<number> {
-  const findings = [node(), await addon(), guest(), kvm(), pressure(), await jail()];
-  for (const { what, ok, detail, remedy } of findings) {
-    output.line(`${ok ? 'ok     ' : 'missing'}  ${what.padEnd(16)} ${detail}`);
+  const built = existsSync(microGuestPath());
+  const findings = [
+    node(),
+    await addon(),
+    microGuestFinding(process.arch, built),
+    kvm(),
+    pressure(),
+    await jail(),
+  ];
+  for (const { what, ok, detail, remedy, needed } of findings) {
+    const label = ok ? LABELS.ok : needed === false ? LABELS.none : LABELS.missing;
+    output.line(`${label}  ${what.padEnd(16)} ${detail}`);
     if (!ok) output.line(`         ${''.padEnd(16)} → ${remedy}`);
   }
-  const canRun = findings.every((finding) => finding.ok);
+  const canRun = findings.every(({ ok, needed }) => ok || needed === false);
   output.line(
     canRun
       ? 'This machine can run, record and replay.'
@@ -51,13 +64,19 @@ async function addon(): Promise<Finding> {
   }
 }
 
-function guest(): Finding {
-  const ok = existsSync(microGuestPath());
+/** @param arch as `process.arch`. @param isBuilt whether its image lies here, which says nothing of whether it can run. */
+export function microGuestFinding(arch: string, isBuilt: boolean): Finding {
+  const what = 'micro guest';
+  if (arch !== 'x64') {
+    const detail = `is code for x86_64, and this is ${arch}; Linux guests run here`;
+    const remedy = '"halyard guest fetch" gets one for "halyard run --kernel"';
+    return { what, ok: false, needed: false, detail, remedy };
+  }
   return {
-    what: 'micro guest',
-    ok,
-    detail: ok ? 'built' : 'not built',
-    remedy: 'npm run build:native, on x86_64 Linux with gcc and binutils',
+    what,
+    ok: isBuilt,
+    detail: isBuilt ? 'built' : 'not built',
+    remedy: isBuilt ? '' : 'npm run build:native, on Linux with gcc and binutils',
   };
 }
 

@@ -52,6 +52,18 @@ withDisks('what is written to a disk comes back from it, whatever its names', as
   t.is(readlinkSync(join(back, 'link')), 'empty');
 });
 
+withDisks('what comes back replaces what has the same name, and nothing else', async (t) => {
+  const folder = temporary(t);
+  const back = join(folder, 'back');
+  write(back, { 'case/report': 'of an earlier run', 'case/other': 'a', mine: 'b' });
+  write(join(folder, 'tree'), { 'case/report': 'new' });
+  await writeDisk(join(folder, 'disk'), join(folder, 'tree'));
+  t.deepEqual(await readDisk(join(folder, 'disk'), back), ['case']);
+  t.is(readFileSync(join(back, 'case', 'report'), 'utf8'), 'new');
+  t.is(readFileSync(join(back, 'case', 'other'), 'utf8'), 'a');
+  t.deepEqual(readdirSync(back).sort(), ['case', 'mine']);
+});
+
 withDisks('an empty disk takes hardly any space, and has nothing in it', async (t) => {
   const folder = temporary(t);
   const image = join(folder, 'disk');

@@ -40,6 +40,7 @@ async function run(
       projectDisk: file,
       outDisk: file,
       initrd: file,
+      processors: 1,
       memoryBytes: 2 ** 30,
       folder,
     },

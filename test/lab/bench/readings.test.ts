@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { between, cpuOfTree, parseStat, processTree } from '../../../lab/bench/cpu-time.js';
-import { hitsOf } from '../../../lab/bench/kernel-counts.js';
+import { hitsOf, unmountedFolders } from '../../../lab/bench/kernel-counts.js';
 import { Lines } from '../../../lab/bench/lines.js';
 
 /** A line as /proc/PID/stat has it, with the times at their places. */
@@ -90,4 +90,15 @@ test('a program that ends without the line is an error that says so', async (t) 
   lines.feed('something else\n');
   lines.end('it ended with 3');
   await t.throwsAsync(waiting, { message: 'no line /never/: it ended with 3' });
+});
+
+test("each of the kernel's folders is mounted if it is not there, whether or not the other is", (t) => {
+  const missing = (...there: string[]) =>
+    unmountedFolders((path) => there.some((folder) => path.startsWith(folder))).map(
+      ({ type }) => type,
+    );
+  t.deepEqual(missing(), ['tracefs', 'debugfs']);
+  t.deepEqual(missing('/sys/kernel/debug/kvm'), ['tracefs']);
+  t.deepEqual(missing('/sys/kernel/tracing/'), ['debugfs']);
+  t.deepEqual(missing('/sys/kernel/'), []);
 });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { isBootFault } from '../../../lab/suite/boot-faults.js';
 import {
   agreement,
   allChecks,
@@ -10,7 +11,7 @@ import {
   numberOf,
   within,
 } from '../../../lab/suite/figures.js';
-import { TROUBLE_NOTE } from '../../../lab/suite/steps.js';
+import { BOOT_TROUBLE_NOTE, TROUBLE_NOTE } from '../../../lab/suite/steps.js';
 import type { Evidence, RunReport, SuiteCase } from '../../../lab/suite/suite-case.js';
 
 const note = (name: string, value: string | Record<string, number>) => ({
@@ -22,8 +23,14 @@ const note = (name: string, value: string | Record<string, number>) => ({
 const REPORT: RunReport = {
   exitCode: 0,
   end: { kind: 'power-off' },
-  notes: [note('free', '1024'), note('then', { actualBytes: 7 }), note(TROUBLE_NOTE, '0')],
+  notes: [
+    note('free', '1024'),
+    note('then', { actualBytes: 7 }),
+    note(BOOT_TROUBLE_NOTE, ''),
+    note(TROUBLE_NOTE, '0'),
+  ],
   unusedFaults: 0,
+  bootFaults: 0,
   seconds: 1,
 };
 
@@ -86,7 +93,10 @@ test('each way in which a run is bad is a check that does not hold', (t) => {
   const { replay } = EVIDENCE;
   const noted = (name: string) => ({
     ...EVIDENCE,
-    report: { ...REPORT, notes: [note(name, '2'), note('what trouble', 'BUG: here')] },
+    report: {
+      ...REPORT,
+      notes: [note(BOOT_TROUBLE_NOTE, ''), note(name, '2'), note('what trouble', 'BUG: here')],
+    },
   });
   t.deepEqual(wrong(CASE, { ...EVIDENCE, report: { ...REPORT, exitCode: 1 } }), ['exit code']);
   t.deepEqual(wrong(CASE, { ...EVIDENCE, replay: { ...replay, divergence: 'turn 1' } }), [
@@ -95,7 +105,14 @@ test('each way in which a run is bad is a check that does not hold', (t) => {
   t.deepEqual(wrong(CASE, { ...EVIDENCE, replay: { ...replay, turns: 0 } }), ['replay here']);
   t.deepEqual(wrong(CASE, noted(TROUBLE_NOTE)), ['lines of trouble in the guest log']);
   t.deepEqual(wrong(CASE, noted('other')), ['the notes']);
-  t.deepEqual(wrong({ ...CASE, hasNoGuest: true }, noted('other')), []);
+  t.deepEqual(wrong({ ...CASE, hasNoLog: true }, noted('other')), []);
+  const early = {
+    ...REPORT,
+    notes: [note(BOOT_TROUBLE_NOTE, 'WARNING: x'), note(TROUBLE_NOTE, '0')],
+  };
+  t.deepEqual(wrong(CASE, { ...EVIDENCE, report: early }), ['trouble while it booted']);
+  t.is(wrong(CASE, { ...EVIDENCE, report: { ...REPORT, bootFaults: 2 } }).length, 0);
+  t.is(wrong(CASE, { ...EVIDENCE, report: { ...REPORT, bootFaults: 3 } }).length, 1);
   const unused = { ...EVIDENCE, report: { ...REPORT, unusedFaults: 1 } };
   t.deepEqual(wrong({ ...CASE, faults: () => {} }, unused), ['planned faults that never came']);
 });
@@ -111,4 +128,13 @@ test('policy and guest agree only on the same figure', (t) => {
   const { replay } = EVIDENCE;
   t.false(agreement({ ...EVIDENCE, replay: { ...replay, actualPages: 128 } }).holds);
   t.false(agreement({ ...EVIDENCE, replay: { ...replay, believedBytes: undefined } }).holds);
+});
+
+test('only a guest that was never up, on an emulated x86_64 processor, may begin again', (t) => {
+  const shutdown = { end: { kind: 'shutdown' } as const, notes: [] };
+  t.true(isBootFault('x86_64', shutdown));
+  t.false(isBootFault('arm64', shutdown));
+  t.false(isBootFault('x86_64', { ...shutdown, notes: [note('boot trouble', '')] }));
+  t.false(isBootFault('x86_64', { end: { kind: 'panic', message: 'x' }, notes: [] }));
+  t.false(isBootFault('x86_64', { end: undefined }));
 });

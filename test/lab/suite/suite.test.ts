@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import test from 'ava';
 import { SUITE } from '../../../lab/suite/cases.js';
 import { replayHere } from '../../../lab/suite/replay-here.js';
@@ -15,6 +16,13 @@ const outcome = (name: string, holds: boolean) => ({
   checks: [{ ...CHECK, holds }],
 });
 
+/** All that is typed in any case. */
+const typed = new Set(
+  GUEST_ARCHITECTURES.flatMap((arch) =>
+    SUITE.flatMap(({ config }) => parseBalloonConfig(config(arch)).scenario.steps),
+  ).flatMap((step) => ('type' in step ? [step.type] : [])),
+);
+
 /** The guest's terminal takes no longer line. */
 const LINE_LIMIT = 4095;
 
@@ -25,10 +33,25 @@ test('every case has a name of its own and a configuration that the program take
       t.regex(name, /^[a-z-]+$/);
       const { scenario } = parseBalloonConfig(config(arch));
       for (const step of scenario.steps) {
-        if ('type' in step) t.true(step.type.length < LINE_LIMIT, `${name}: ${step.type}`);
+        if (!('type' in step)) continue;
+        t.true(step.type.length < LINE_LIMIT, `${name}: ${step.type}`);
+        t.notRegex(step.type, /[\r\n]/, `${name}: the guest reads it as two lines`);
       }
       t.notThrows(() => faults?.(new Faults()), name);
     }
+  }
+});
+
+test('what is typed is whole commands for a shell', (t) => {
+  if (process.platform === 'win32') {
+    t.log('skipped: Windows has no sh');
+    t.pass();
+    return;
+  }
+  t.true(typed.size > 10);
+  for (const command of typed) {
+    const { status, stderr } = spawnSync('sh', ['-n', '-c', command], { encoding: 'utf8' });
+    t.is(status, 0, `${command}: ${stderr}`);
   }
 });
 
@@ -53,7 +76,8 @@ test('each figure has a line with its limit, and the last line counts the cases'
 test('the rest of the cases goes on in another process, and not for ever', (t) => {
   t.is(
     suiteScript('arm64', [{ name: 'one' }, { name: 'two' }]),
-    'for try in 1 2; do node dist/lab/suite/in-host.js arm64 one two && exit 0; done; exit 1',
+    'for try in 1 2; do node dist/lab/suite/in-host.js arm64 one two && exit 0; ' +
+      'echo "lab: it ended with $?"; dmesg | tail -n 20; done; exit 1',
   );
 });
 
