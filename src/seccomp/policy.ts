@@ -37,7 +37,10 @@ export type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | '&' | 'in';
 
 /** One comparison of one argument. */
 export interface Atom {
-  /** 0 to 5. The C dialect also accepts -1 (the instruction pointer), both accept 6 and more: no kernel loads those. */
+  /**
+   * 0 to 5. The C dialect also accepts -1 (the instruction pointer) and -2 (number and architecture), both dialects
+   * accept 6, C also more: a program that reads those is refused by the kernel.
+   */
   readonly argument: number;
   readonly operator: Operator;
   /** An unsigned machine word of the architecture. */
@@ -72,6 +75,8 @@ export interface Policy {
   readonly dialect: Dialect;
   /** For syscalls without rules. */
   readonly defaultAction: Action;
+  /** For syscalls of a foreign architecture; kill-thread if not given. */
+  readonly foreignAction?: Action;
   /** By syscall number, in the order of the source. */
   readonly syscalls: ReadonlyMap<number, SyscallRules>;
   /** How often a syscall is made, by number; one that is missing counts 1. */
