@@ -20,6 +20,8 @@
         "native/core/inherited.cc",
         "native/core/load-file.cc",
         "native/core/poller.cc",
+        "native/core/seccomp-filter.cc",
+        "native/core/seccomp-listener.cc",
         "native/core/sha256.cc",
         "native/core/shared-memory.cc"
       ],

@@ -42,8 +42,9 @@ napi_value CloseSession(Call& call) {
   return nullptr;
 }
 
-Napi::Object Contract(Napi::Env env, Napi::Object session, const char* name) {
-  Napi::Object target = Napi::Object::New(env);
+Napi::Object Contract(Addon& addon, Napi::Object session, const char* name) {
+  Napi::Object target = Napi::Object::New(addon.env());
+  addon.BeginContract(name);
   session.Set(name, target);
   return target;
 }
@@ -57,15 +58,15 @@ Napi::Value OpenSession(const Napi::CallbackInfo& info) {
   auto* addon = new Addon(env, loop, EnvironmentOf(env));
   Export<SetListener, 2>(*addon, session, "setListener");
   Export<CloseSession, 0>(*addon, session, "close");
-  RegisterMmap(*addon, Contract(env, session, "mmap"));
-  RegisterEventFd(*addon, Contract(env, session, "event-fd"));
-  RegisterClock(*addon, Contract(env, session, "clock"));
-  RegisterEntropy(*addon, Contract(env, session, "entropy"));
-  RegisterChannel(*addon, Contract(env, session, "channel"));
-  RegisterSeccomp(*addon, Contract(env, session, "seccomp"));
-  RegisterKvm(*addon, Contract(env, session, "kvm"));
-  RegisterWatcher(*addon, Contract(env, session, "watcher"));
-  RegisterDisk(*addon, Contract(env, session, "disk"));
+  RegisterMmap(*addon, Contract(*addon, session, "mmap"));
+  RegisterEventFd(*addon, Contract(*addon, session, "event-fd"));
+  RegisterClock(*addon, Contract(*addon, session, "clock"));
+  RegisterEntropy(*addon, Contract(*addon, session, "entropy"));
+  RegisterChannel(*addon, Contract(*addon, session, "channel"));
+  RegisterSeccomp(*addon, Contract(*addon, session, "seccomp"));
+  RegisterKvm(*addon, Contract(*addon, session, "kvm"));
+  RegisterWatcher(*addon, Contract(*addon, session, "watcher"));
+  RegisterDisk(*addon, Contract(*addon, session, "disk"));
   return session;
 }
 

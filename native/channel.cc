@@ -165,8 +165,8 @@ napi_value Adopt(Call& call) {
   return call.Give(std::make_unique<Channel>(call.addon, std::move(fd)));
 }
 
-/// The descriptors of regions and eventfds.
-bool ReadAttached(Call& call, size_t index, std::vector<int>* fds) {
+/// The descriptors of regions, eventfds and attachments.
+bool ReadAttached(Call& call, size_t index, std::vector<int>* fds, std::vector<uint32_t>* given) {
   std::vector<uint32_t> handles;
   if (!call.U32List(index, "attach", kMaxAttached, &handles)) return false;
   for (const uint32_t handle : handles) {
@@ -175,12 +175,15 @@ bool ReadAttached(Call& call, size_t index, std::vector<int>* fds) {
       fds->push_back(static_cast<const Region*>(found)->fd());
     } else if (found != nullptr && found->kind() == Kind::kEventFd) {
       fds->push_back(static_cast<const EventFd*>(found)->fd());
+    } else if (found != nullptr && found->kind() == Kind::kAttachment) {
+      fds->push_back(static_cast<const Attachment*>(found)->fd());
+      given->push_back(handle);
     } else if (call.addon.handles().IsClosed(handle)) {
       return call.Refuse("CLOSED_HANDLE",
                          "attached handle " + std::to_string(handle) + " is closed");
     } else {
       return call.Refuse("BAD_HANDLE",
-                         "attached handle " + std::to_string(handle) + " is no region or eventfd");
+                         "attached handle " + std::to_string(handle) + " is no region, eventfd or attachment");
     }
   }
   return true;
@@ -189,8 +192,9 @@ bool ReadAttached(Call& call, size_t index, std::vector<int>* fds) {
 napi_value Send(Call& call) {
   std::span<uint8_t> data;
   std::vector<int> fds;
+  std::vector<uint32_t> given;
   // The list first: a getter of its could close the channel.
-  if (!ReadAttached(call, 2, &fds) || !call.Bytes(1, "data", &data)) return nullptr;
+  if (!ReadAttached(call, 2, &fds, &given) || !call.Bytes(1, "data", &data)) return nullptr;
   const auto* channel = call.Open<Channel>(0);
   if (channel == nullptr) return nullptr;
   // A message of no bytes would look like a hang-up at the other end.
@@ -215,8 +219,10 @@ napi_value Send(Call& call) {
   }
   if (RetryInterrupted(
           [&] { return sendmsg(channel->fd(), &header, MSG_NOSIGNAL | MSG_DONTWAIT); }) < 0) {
-    call.Fail(LastFailure("sendmsg"));
+    return call.Fail(LastFailure("sendmsg")), nullptr;
   }
+  // An attachment changes hands: what nobody adopted here is the receiver's alone.
+  for (const uint32_t handle : given) call.addon.handles().Take(handle);
   return nullptr;
 }
 

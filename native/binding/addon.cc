@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::array<const char*, static_cast<size_t>(Event::kCount)> kEventNames = {
     "event-fd.signalled", "clock.expired", "channel.message", "channel.closed",
-    "kvm.exit",           "kvm.coalesced", "watcher.readable"};
+    "kvm.exit",           "kvm.coalesced", "watcher.readable", "seccomp.refused"};
 
 std::string Describe(const Failure& failure) {
   const char* text = strerrordesc_np(failure.error);
@@ -52,6 +52,14 @@ void Addon::OnCleanup(napi_async_cleanup_hook_handle hook, void* self) {
   } else {
     addon->loop_handles_.OnDrained(finish, addon);
   }
+}
+
+std::string Addon::NameOfActivity(const uint8_t* page) const {
+  uint32_t number = 0;
+  __atomic_load(reinterpret_cast<const uint32_t*>(page), &number, __ATOMIC_RELAXED);
+  if (number == 0 || number > functions_.size()) return {};
+  const ExportedFunction& function = functions_[number - 1];
+  return std::string(function.contract) + "." + function.name;
 }
 
 bool Addon::SetListener(const std::string& event, napi_value listener) {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "../core/handle-table.h"
+#include "../core/mapping.h"
 #include "../core/poller.h"
 #include "../core/result.h"
 #include "../core/shared-memory.h"
@@ -37,6 +38,7 @@ enum class Event : uint8_t {
   kKvmExit,
   kKvmCoalesced,
   kWatcherReadable,
+  kSeccompRefused,
   kCount,
 };
 
@@ -50,6 +52,9 @@ struct Environment {
 struct ExportedFunction {
   Addon* addon;
   const char* name;
+  /// Of which contract, and which function of the session, from 1.
+  const char* contract;
+  uint32_t number;
 };
 
 /// One session: handles of its own, counting from 1, so that a composition's numbers do not depend
@@ -67,9 +72,18 @@ class Addon {
   LoopHandles& loop_handles() { return loop_handles_; }
   Environment& environment() { return *environment_; }
 
+  /// What is exported from now on is of this contract; the name lives for ever.
+  void BeginContract(const char* name) { contract_ = name; }
   const ExportedFunction* Export(const char* name) {
-    return &functions_.emplace_back(ExportedFunction{this, name});
+    const auto number = static_cast<uint32_t>(functions_.size() + 1);
+    return &functions_.emplace_back(ExportedFunction{this, name, contract_, number});
   }
+
+  /// From now on the page says at each time which function of this session is at work.
+  void ShowActivity(Mapping page) { activity_ = std::move(page); }
+  uint8_t* activity() const { return activity_.data(); }
+  /// As in "mmap.discard", of a page that another process with the same addon shows; empty for none.
+  std::string NameOfActivity(const uint8_t* page) const;
 
   /// Hands over the function that takes an event's fields by position. False if no event has the
   /// name.
@@ -107,6 +121,9 @@ class Addon {
   HandleTable handles_;
   std::shared_ptr<Environment> environment_;
   std::deque<ExportedFunction> functions_;
+  const char* contract_ = "";
+  // Not closed with the session: a call of it may be the one that closes.
+  Mapping activity_;
   std::array<napi_ref, static_cast<size_t>(Event::kCount)> listeners_ = {};
   napi_async_cleanup_hook_handle hook_ = nullptr;
 };

@@ -1,6 +1,7 @@
 // One call from JavaScript: its arguments, checked as they are read, and its errors.
 #pragma once
 
+#include <atomic>
 #include <span>
 #include <string>
 
@@ -136,6 +137,27 @@ bool Call::Array(size_t index, const char* what, std::span<T>* out) {
 
 using Function = napi_value (*)(Call& call);
 
+/// Shows, where someone wants to know, which function is at work while it is.
+class ActivityMark {
+ public:
+  explicit ActivityMark(const ExportedFunction& function) : page_(function.addon->activity()) {
+    if (page_ != nullptr) Show(function.number);
+  }
+  ActivityMark(const ActivityMark&) = delete;
+  ActivityMark& operator=(const ActivityMark&) = delete;
+  ~ActivityMark() {
+    if (page_ != nullptr) Show(0);
+  }
+
+ private:
+  void Show(uint32_t number) {
+    std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(page_))
+        .store(number, std::memory_order_relaxed);
+  }
+
+  uint8_t* page_;
+};
+
 /// Missing arguments read as undefined, and are refused as such.
 template <Function Body, size_t N>
 napi_value Invoke(napi_env env, napi_callback_info info) {
@@ -143,7 +165,9 @@ napi_value Invoke(napi_env env, napi_callback_info info) {
   size_t count = N;
   void* data = nullptr;
   if (napi_get_cb_info(env, info, &count, argv, nullptr, &data) != napi_ok) return nullptr;
-  Call call(env, *static_cast<const ExportedFunction*>(data), argv);
+  const auto& function = *static_cast<const ExportedFunction*>(data);
+  const ActivityMark mark(function);
+  Call call(env, function, argv);
   return Body(call);
 }
 

@@ -19,6 +19,8 @@ enum class Kind : uint8_t {
   kKernelDevice,
   kWatcher,
   kDisk,
+  kListener,
+  kRefusal,
 };
 
 inline const char* KindName(Kind kind) {
@@ -33,6 +35,8 @@ inline const char* KindName(Kind kind) {
     case Kind::kKernelDevice: return "kernel device";
     case Kind::kWatcher: return "watcher";
     case Kind::kDisk: return "disk";
+    case Kind::kListener: return "seccomp listener";
+    case Kind::kRefusal: return "refusal";
     case Kind::kNone: break;
   }
   return "handle";

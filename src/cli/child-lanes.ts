@@ -13,8 +13,12 @@ export interface LaneTask {
   readonly program: ProgramIdentity;
   /** As `--program`: where the program is, if it is not ours. */
   readonly module?: string | undefined;
+  /** What the lane may jail itself with: base64, by name. Node is then started so that it needs no executable memory. */
+  readonly filterPrograms?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Without its compilers V8 needs no memory that can be written and run. WebAssembly goes with them; V8 warns if it is not told. */
+export const JAILED_NODE: readonly string[] = ['--no-expose-wasm', '--jitless'];
 /** A little more than the native `Process` gives its children. */
 const END_LIMIT_MS = 5000;
 
@@ -24,12 +28,21 @@ export class ChildLanes {
   readonly #module: string | undefined;
   readonly #open = new Set<Promise<void>>();
   readonly #streams = new Set<Readable>();
+  readonly #filterPrograms: ReadonlyMap<string, Uint8Array> | undefined;
   /** Where the children's turns go. Set before the first child is started. */
   recording: Recording | undefined;
 
-  constructor(program: ProgramIdentity, module?: string) {
+  /** @param filterPrograms what the lanes jail themselves with; undefined if they do not. */
+  constructor(
+    program: ProgramIdentity,
+    options: {
+      readonly module?: string | undefined;
+      readonly filterPrograms?: ReadonlyMap<string, Uint8Array> | undefined;
+    } = {},
+  ) {
     this.#program = program;
-    this.#module = module;
+    this.#module = options.module;
+    this.#filterPrograms = options.filterPrograms;
   }
 
   /** How the native `Process` starts them. */
@@ -40,9 +53,11 @@ export class ChildLanes {
         turnsFd: records ? firstExtraFd : undefined,
         program: this.#program,
         module: this.#module,
+        filterPrograms: encoded(this.#filterPrograms),
       };
       const entry = join(packageRoot(), 'dist', 'src', 'cli', 'lane-main.js');
-      return { file: process.execPath, args: [entry, JSON.stringify(task)] };
+      const flags = this.#filterPrograms === undefined ? [] : JAILED_NODE;
+      return { file: process.execPath, args: [...flags, entry, JSON.stringify(task)] };
     };
     if (!records) return { command };
     return { command, pipe: (_lane, incarnation, stream) => this.#follow(incarnation, stream) };
@@ -79,4 +94,15 @@ export class ChildLanes {
     });
     this.#open.add(over);
   }
+}
+
+function encoded(
+  programs: ReadonlyMap<string, Uint8Array> | undefined,
+): Readonly<Record<string, string>> | undefined {
+  if (programs === undefined) return undefined;
+  const entries = [...programs].map(([name, bytes]) => [
+    name,
+    Buffer.from(bytes).toString('base64'),
+  ]);
+  return Object.fromEntries(entries) as Readonly<Record<string, string>>;
 }

@@ -23,6 +23,17 @@ export interface GuestImages {
   readonly disks?: readonly (string | undefined)[];
 }
 
+export interface HardwareOptions {
+  /** Where the guest's console goes and comes from; what is missing drops it, or never has anything. */
+  readonly console?: ConsoleStreams;
+  /** What a Linux guest boots from. */
+  readonly images?: GuestImages;
+  /** How to start other lanes in processes of their own; undefined refuses to. */
+  readonly lanes?: NativeOptions['lanes'];
+  /** What this process may jail itself with. */
+  readonly filterPrograms?: NativeOptions['filterPrograms'];
+}
+
 export function microGuestPath(): string {
   return join(packageRoot(), 'build', 'guest', 'micro-guest.bin');
 }
@@ -30,16 +41,10 @@ export function microGuestPath(): string {
 /**
  * This machine's hardware, for the native and the recording profile. Nothing of it is loaded before this is called.
  *
- * @param console where the guest's console goes and comes from; undefined drops it, or never has anything.
- * @param images what a Linux guest boots from.
- * @param lanes how to start other lanes in processes of their own; undefined refuses to.
  * @throws UnsupportedError without the addon or the micro guest.
  */
-export async function hardware(
-  console: ConsoleStreams = {},
-  images: GuestImages = {},
-  lanes?: NativeOptions['lanes'],
-): Promise<AnyImplementation[]> {
+export async function hardware(options: HardwareOptions = {}): Promise<AnyImplementation[]> {
+  const { console = {}, images = {}, lanes, filterPrograms } = options;
   const native = await import('../hal/native/index.js');
   const { hostFilesOver } = await import('../hal/native/host-files.js');
   const { memPressureOf } = await import('../hal/native/mem-pressure.js');
@@ -58,7 +63,11 @@ export async function hardware(
   const disks = (name: string): string | undefined =>
     images.disks?.find((_, index) => name === diskName(index));
   const implementations: AnyImplementation[] = [
-    ...native.nativeImplementations({ disks, ...(lanes === undefined ? {} : { lanes }) }),
+    ...native.nativeImplementations({
+      disks,
+      ...(lanes === undefined ? {} : { lanes }),
+      ...(filterPrograms === undefined ? {} : { filterPrograms }),
+    }),
     hostFilesOver(),
     pressure(),
     consoleOn({

@@ -10,7 +10,11 @@ import { findProgram } from './programs.js';
 async function laneMain(task: LaneTask): Promise<void> {
   const program = await findProgram(task.program, task.module);
   const config = program.parseConfig(task.program.config);
-  const implementations = await hardware();
+  const filterPrograms = (name: string): Uint8Array | undefined => {
+    const program = task.filterPrograms?.[name];
+    return program === undefined ? undefined : Buffer.from(program, 'base64');
+  };
+  const implementations = await hardware({ filterPrograms });
   let stop = () => {};
   const stream =
     task.turnsFd === undefined ? undefined : new LaneStreamWriter(task.turnsFd, () => stop());

@@ -21,6 +21,8 @@ export interface LiveOptions {
   /** What the user types for the guest. */
   readonly input?: ConsoleInput | undefined;
   readonly images: GuestImages;
+  /** What the device's process jails itself with, if the configuration says that it does. */
+  readonly filterPrograms?: ReadonlyMap<string, Uint8Array> | undefined;
   /** Puts something in front of the hardware, below the recorder: injected faults. Not in the device's process. */
   readonly arrange?: ArrangeHardware | undefined;
   readonly warn: (text: string) => void;
@@ -48,13 +50,13 @@ export async function runLive(options: LiveOptions): Promise<LiveEnd> {
     version: balloonVm.version,
     config,
   };
-  const children = new ChildLanes(program);
+  const children = new ChildLanes(program, { filterPrograms: options.filterPrograms });
   const lanes = config.device === 'process' ? children.starter(record !== undefined) : undefined;
-  const found = await hardware(
-    { output: options.console, input: options.input },
-    options.images,
-    lanes,
-  );
+  const found = await hardware({
+    console: { output: options.console, input: options.input },
+    images: options.images,
+    ...(lanes === undefined ? {} : { lanes }),
+  });
   const implementations = options.arrange?.(found) ?? found;
   const extra = [
     new ContainerModule(({ bind }) => void bind(BALLOON_VM_OBSERVER).toConstantValue(observer)),

@@ -9,6 +9,7 @@ import {
   INITRD_IMAGE,
   KERNEL_IMAGE,
 } from '../programs/balloon-vm.js';
+import { loadDeviceJail, NO_JAIL } from './device-jail.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import { allHold, showFindings } from './findings.js';
 import type { GuestImages } from './hardware.js';
@@ -26,6 +27,8 @@ export interface RunFlags {
   /** What a Linux guest boots from. */
   readonly images: GuestImages;
   readonly arrange?: ArrangeHardware | undefined;
+  /** A policy of the user's for the device's jail. */
+  readonly jailPolicy?: string | undefined;
 }
 
 export interface RunResult extends RunSummary {
@@ -46,7 +49,10 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
   if (flags.record !== undefined) refuseOwnOutput(flags.record);
   refuseMissingImages(flags.images);
   const showsConsole = flags.config.linux !== null && flags.console === undefined && !output.json;
+  const { config } = flags;
+  const jail = config.jail === 'off' ? undefined : loadDeviceJail(config.jail, flags.jailPolicy);
   const view = viewOf(flags, output, showsConsole);
+  if (jail !== undefined) view.explainRefusal = jail.explain;
   const check = balloonCheck(flags.config);
   const file = flags.console === undefined ? undefined : consoleFile(flags.console, output);
   const terminal = showsConsole && process.stdin.isTTY ? openTerminal(output) : undefined;
@@ -58,6 +64,7 @@ export async function runAndShow(flags: RunFlags, output: Output): Promise<RunRe
     console: file ?? (showsConsole ? process.stdout : undefined),
     input: terminal?.input ?? (showsConsole ? process.stdin : undefined),
     images: flags.images,
+    filterPrograms: jail?.programs,
     arrange: flags.arrange,
     warn: (text) => output.warn(text),
   }).finally(() => terminal?.restore());
@@ -159,6 +166,7 @@ function bothObservers(one: BalloonVmObserver, other: BalloonVmObserver): Balloo
     'actualChanged',
     'ended',
     'noted',
+    'refused',
   ] as const;
   const tell = (name: (typeof names)[number]) => (value: never) => {
     one[name]?.(value);
@@ -168,6 +176,7 @@ function bothObservers(one: BalloonVmObserver, other: BalloonVmObserver): Balloo
 }
 
 export async function runCommand(flags: RunFlags, output: Output): Promise<number> {
+  if (flags.config.jail === 'off') output.warn(NO_JAIL);
   const result = await runAndShow(flags, output);
   say(result, output);
   output.result(result);

@@ -133,7 +133,25 @@ export function addRunOptions(command: Command): Command {
     .addOption(
       new Option('--device <where>', 'where the balloon device runs')
         .choices(['in-process', 'process'])
-        .default(DEFAULT_CONFIG.device),
+        .default('process'),
+    )
+    .addOption(
+      new Option(
+        '--jail <refusal>',
+        "the device's process is jailed; what its policy does not allow is told to this process, which ends it, or is ended by the kernel",
+      )
+        .choices(['user-notify', 'kill-process'])
+        .default('user-notify'),
+    )
+    .option('--no-jail', 'the device runs with all the rights of this user')
+    .option(
+      '--jail-policy <file>',
+      "a policy of your own for the device (minijail's Python dialect)",
+    )
+    .addOption(
+      new Option('--on-device-exit <do>', 'when the process of the device ends')
+        .choices(['restart', 'stop'])
+        .default(DEFAULT_CONFIG.onDeviceExit),
     )
     .option('--config <json|file>', 'the whole configuration as JSON, instead of the options above')
     .addOption(
@@ -170,6 +188,11 @@ function disksOf(flags: Flags): readonly DiskFlag[] {
   return (flags['disk'] ?? []) as readonly DiskFlag[];
 }
 
+/** @param flag false for `--no-jail`. */
+function jailChoice(flag: unknown): unknown {
+  return flag === false ? 'off' : flag;
+}
+
 function givenConfig(flags: Flags): unknown {
   const given = flags['config'] as string | undefined;
   if (given !== undefined) return readJson('--config', given);
@@ -183,6 +206,8 @@ function givenConfig(flags: Flags): unknown {
     seconds: flags['seconds'],
     timeScale: flags['timeScale'],
     device: flags['device'],
+    jail: flags['device'] === 'process' ? jailChoice(flags['jail']) : 'off',
+    onDeviceExit: flags['onDeviceExit'],
     work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },
     linux: flags['kernel'] === undefined ? null : linux,
     cpus: flags['cpus'],
@@ -214,5 +239,6 @@ export function runFlags(flags: Flags, record: string | undefined): RunFlags {
     images,
     onTraceError: flags['onTraceError'] as 'stop' | 'go-on',
     console: flags['console'] as string | undefined,
+    jailPolicy: flags['jailPolicy'] as string | undefined,
   };
 }

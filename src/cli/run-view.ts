@@ -2,6 +2,7 @@ import { BYTES_PER_MIB, NS_PER_S } from '../hal/contract/units.js';
 import type { VmEnd } from '../machine/vm-end.js';
 import type { PolicyDecision, PolicySample } from '../policy/policy-observer.js';
 import type { BalloonVmObserver } from '../programs/balloon-vm.js';
+import type { Refused } from '../programs/device-jail.js';
 import type { ScenarioNote } from '../programs/scenario-run.js';
 import { type ChartPoint, type ChartSize, drawChart, pagesToMiB } from './chart.js';
 
@@ -17,6 +18,8 @@ export interface RunSummary {
   readonly recovered: boolean;
   /** What the scenario's steps found out, in order. */
   readonly notes: readonly ScenarioNote[];
+  /** What the device's jail refused it, explained. */
+  readonly refusals: readonly string[];
 }
 
 /** The last messages stand below the chart. */
@@ -40,6 +43,10 @@ export class RunView implements BalloonVmObserver {
   private underMargin = false;
   private end: VmEnd | undefined;
   private readonly notes: ScenarioNote[] = [];
+  private readonly refusals: string[] = [];
+  /** Who has the policy can say more of a refusal than the kernel does. */
+  explainRefusal: (refused: Refused) => string = ({ number }) =>
+    `the jail refused system call ${number}`;
 
   /**
    * @param size the terminal's, as it is now.
@@ -63,6 +70,12 @@ export class RunView implements BalloonVmObserver {
 
   notice(message: string): void {
     this.say(`policy: ${message}`);
+  }
+
+  refused(refused: Refused): void {
+    const text = this.explainRefusal(refused);
+    this.refusals.push(text);
+    this.say(text);
   }
 
   actualChanged(pages: number): void {
@@ -122,6 +135,7 @@ export class RunView implements BalloonVmObserver {
       steps: this.steps,
       underMargin: this.underMargin,
       notes: this.notes,
+      refusals: this.refusals,
       recovered:
         this.underMargin && available !== undefined && margin !== undefined && available >= margin,
     };

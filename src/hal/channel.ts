@@ -27,8 +27,8 @@ export const Channel = defineHal('channel', {
     },
   ),
   /**
-   * Sends one message, with what is attached to it (regions and eventfds). Never waits: a full or closed channel is an
-   * error (EAGAIN, EPIPE).
+   * Sends one message, with what is attached to it: regions, eventfds, and attachments, which are the receiver's alone
+   * then. Never waits: a full or closed channel is an error (EAGAIN, EPIPE).
    */
   send: call(
     {
@@ -44,7 +44,7 @@ export const Channel = defineHal('channel', {
   /** Starts delivery of this channel's messages. */
   listen: call({ channel }),
   close: call({ channel }, { syscalls: [syscall('close')] }),
-  /** One message. `attached` are attachments, to be adopted by `Mmap` or `EventFd`, in the order they were sent. */
+  /** One message. `attached` are attachments, to be adopted by `Mmap`, `EventFd` or `Seccomp`, in the order they were sent. */
   message: event(
     { channel, data: bytes, attached: list(handle('attachment')) },
     { key: 'channel', receives: { link: 'channel', data: 'data' } },

@@ -1,6 +1,8 @@
 import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
 import type { MarginSetting } from '../policy/figure-reader.js';
 import { ConfigError } from '../program.js';
+import { JAIL_CHOICES, type JailChoice } from './device-jail.js';
+import type { DeviceExitChoice } from './device-process.js';
 import { NO_SCENARIO, parseScenario, type Scenario } from './scenario.js';
 
 /** What the micro guest does. */
@@ -66,6 +68,9 @@ export interface BalloonVmConfig {
   /** How long the run lasts; 0 means until the guest ends or someone interrupts. */
   readonly seconds: number;
   readonly device: DevicePlacement;
+  /** Of the device's process, if it has one. Off unless it is said: recordings are older than jails. */
+  readonly jail: JailChoice;
+  readonly onDeviceExit: DeviceExitChoice;
   readonly balloon: BalloonChoice;
   /** What the micro guest does, if it is what boots. */
   readonly work: MicroGuestWork;
@@ -90,6 +95,8 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   timeScale: 1,
   seconds: 0,
   device: 'in-process',
+  jail: 'off',
+  onDeviceExit: 'restart',
   balloon: {
     mustTellHost: true,
     statsQueue: true,
@@ -152,6 +159,11 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
     throw new ConfigError('the micro guest is for x86_64; on arm64, boot Linux (--kernel)');
   }
   choice('device', config.device, ['in-process', 'process']);
+  choice('jail', config.jail, JAIL_CHOICES);
+  if (config.jail !== 'off' && config.device !== 'process') {
+    throw new ConfigError('only a device in a process of its own can be jailed (--device process)');
+  }
+  choice('onDeviceExit', config.onDeviceExit, ['restart', 'stop']);
   whole('ramMiB', config.ramMiB, MIN_RAM_MIB, MAX_RAM_MIB);
   checkMargin(config.margin);
   positive('timeScale', config.timeScale);

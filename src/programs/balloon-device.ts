@@ -10,9 +10,11 @@ import { Channel } from '../hal/channel.js';
 import { HalError } from '../hal/contract/errors.js';
 import { EventFd } from '../hal/event-fd.js';
 import { Mmap } from '../hal/mmap.js';
+import { Seccomp } from '../hal/seccomp.js';
 import type { ProgramRoot } from '../program.js';
 import { Reactor } from '../reactor/reactor.js';
 import { BALLOON_VM_CONFIG, type BalloonVmConfig } from './balloon-config.js';
+import { enterJail } from './device-jail.js';
 import { DEVICE_SLOTS } from './device-process.js';
 
 /** The balloon in a process of its own: serves the channels that it was started with until the transport is closed. */
@@ -26,6 +28,7 @@ export class BalloonDeviceLane implements ProgramRoot {
     @inject(Mmap) private readonly mmap: Mmap,
     @inject(EventFd) private readonly eventFd: EventFd,
     @inject(Channel) private readonly channel: Channel,
+    @inject(Seccomp) private readonly seccomp: Seccomp,
   ) {}
 
   start(): void {
@@ -65,7 +68,18 @@ export class BalloonDeviceLane implements ProgramRoot {
       daemon.handle(data, attached),
     );
     reactor.on(Channel, 'closed', transport, () => reactor.stop());
+    this.#enterJail();
     channel.listen({ channel: transport });
+  }
+
+  /** Nothing has come from the guest yet: its memory comes over the transport. */
+  #enterJail(): void {
+    const { jail } = this.config;
+    if (jail === 'off') return;
+    const { channel, seccomp } = this;
+    enterJail({ channel, seccomp }, jail, () =>
+      channel.adopt({ slot: DEVICE_SLOTS.jail, name: 'jail' }),
+    );
   }
 
   /**

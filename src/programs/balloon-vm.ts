@@ -29,6 +29,7 @@ import {
   ramBytes,
 } from './balloon-config.js';
 import { BalloonDeviceLane } from './balloon-device.js';
+import type { Refused } from './device-jail.js';
 import { RecoveryCheck } from './recovery-check.js';
 import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
 import { VmBalloon } from './vm-balloon.js';
@@ -51,6 +52,8 @@ export interface BalloonVmObserver extends PolicyObserver {
   /** The guest says that its balloon holds so many pages. */
   actualChanged?(pages: number): void;
   ended?(end: VmEnd): void;
+  /** The device's jail refused it a system call. */
+  refused?(refused: Refused): void;
   /** A step of the scenario found something out. */
   noted?(note: ScenarioNote): void;
 }
@@ -123,22 +126,26 @@ export class BalloonVm implements ProgramRoot {
     @inject(Entropy) private readonly entropy: Entropy,
     @inject(Process) private readonly process: Process,
     @inject(Disk) private readonly disk: Disk,
+    @inject(Seccomp) private readonly seccomp: Seccomp,
   ) {}
 
   start(): void {
     const machine = this.#buildMachine();
     this.#machine = machine;
-    const { mmap, eventFd, channel, clock, process, reactor, config } = this;
+    const { mmap, eventFd, channel, clock, process, seccomp, reactor, config } = this;
     const balloon = new VmBalloon({
-      hal: { mmap, eventFd, channel, clock, process },
+      hal: { mmap, eventFd, channel, clock, process, seccomp },
       events: reactor,
       machine,
       slot: BALLOON_SLOT,
       placement: config.device,
+      jail: config.jail,
+      onDeviceExit: config.onDeviceExit,
       choice: config.balloon,
       actualChanged: (pages) => this.#tellActual(pages),
       controlChanged: (control) => this.#controlChanged(control),
       notice: (message) => this.observer.notice?.(message),
+      refused: (refused) => this.observer.refused?.(refused),
     });
     this.#balloon = balloon;
     this.#addDisks(machine);

@@ -7,18 +7,25 @@ import {
 } from '../devices/virtio/vhost-user/frontend.js';
 import { Channel } from '../hal/channel.js';
 import type { HalOf } from '../hal/contract/define.js';
-import { HalError } from '../hal/contract/errors.js';
+import { HalError, UnsupportedError } from '../hal/contract/errors.js';
 import { type Nanoseconds, NS_PER_S } from '../hal/contract/units.js';
 import { Process } from '../hal/process.js';
+import type { Seccomp } from '../hal/seccomp.js';
 import { type BusDevice, PendingAnswer } from '../machine/bus.js';
 import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
+import { checkJail, type JailChoice, JailSupervisor, type Refused } from './device-jail.js';
 
 /** In which slot a device's process finds each of its channels. */
-export const DEVICE_SLOTS = { transport: 0, control: 1, backend: 2 } as const;
+export const DEVICE_SLOTS = { transport: 0, control: 1, backend: 2, jail: 3 } as const;
 
 const MAX_RESTARTS = 5;
 const RESTART_WINDOW_NS: Nanoseconds = 10 * NS_PER_S;
+/** How a lane's process ends where it cannot run at all, because the machine lacks something. */
+const UNSUPPORTED_CODE = 3;
+
+/** What to do when the device's process ends by itself, or for its jail. */
+export type DeviceExitChoice = 'restart' | 'stop';
 
 /** A device's process ends again and again: the run is over. */
 export class DeviceProcessError extends Error {
@@ -28,7 +35,10 @@ export class DeviceProcessError extends Error {
 
 export interface DeviceProcessOptions
   extends Pick<FrontendOptions, 'features' | 'ram' | 'statusPage' | 'deviceConfig'> {
-  readonly hal: FrontendHal & { readonly process: HalOf<typeof Process> };
+  readonly hal: FrontendHal & {
+    readonly process: HalOf<typeof Process>;
+    readonly seccomp: HalOf<typeof Seccomp>;
+  };
   readonly events: EventSource;
   /** The lane that is the device. */
   readonly lane: string;
@@ -40,6 +50,10 @@ export interface DeviceProcessOptions
   readonly onControl: (control: number) => void;
   /** The device is started again, for this reason. */
   readonly onRestart: (reason: string) => void;
+  readonly jail: JailChoice;
+  /** The jail refused the device something; its process is ended for it. */
+  readonly onRefused: (refused: Refused) => void;
+  readonly onExit: DeviceExitChoice;
 }
 
 interface Incarnation {
@@ -47,6 +61,7 @@ interface Incarnation {
   readonly backend: VhostUserBackend;
   readonly channels: readonly number[];
   readonly subscriptions: readonly (() => void)[];
+  readonly jail: JailSupervisor | undefined;
   /** Why we asked it to end, if we did. */
   verdict: string | undefined;
 }
@@ -66,19 +81,37 @@ export class DeviceProcess {
     this.#options = options;
   }
 
-  /** Starts the first incarnation. @throws HalError if no process can be started. */
+  /** Starts the first incarnation. @throws HalError if no process can be started, or jailed. */
   start(): void {
+    checkJail(this.#options.hal.seccomp, this.#options.jail);
+    this.#start();
+  }
+
+  #start(): void {
     const { hal, events, transport, lane, onControl, configWritten } = this.#options;
     const requests = hal.channel.pair({ name: 'transport' });
     const control = hal.channel.pair({ name: 'control' });
     const replies = hal.channel.pair({ name: 'backend' });
-    const give = [requests.far, control.far, replies.far];
+    const jail =
+      this.#options.jail === 'user-notify' ? hal.channel.pair({ name: 'jail' }) : undefined;
+    const give = [
+      requests.far,
+      control.far,
+      replies.far,
+      ...(jail === undefined ? [] : [jail.far]),
+    ];
     const process = hal.process.spawn({ lane, give });
     const backend = this.#makeBackend(requests.near, replies.near);
     this.#current = {
       process,
       backend,
-      channels: [requests.near, control.near, replies.near],
+      channels: [
+        requests.near,
+        control.near,
+        replies.near,
+        ...(jail === undefined ? [] : [jail.near]),
+      ],
+      jail: jail === undefined ? undefined : this.#supervise(jail.near),
       subscriptions: [
         events.on(Process, 'exited', process, ({ code, signal }) => this.#exited(code, signal)),
         events.on(Channel, 'closed', requests.near, () => this.#kill()),
@@ -126,6 +159,20 @@ export class DeviceProcess {
     this.#kill('asked for');
   }
 
+  #supervise(channel: number): JailSupervisor {
+    const { hal, events, onRefused } = this.#options;
+    return new JailSupervisor({
+      hal,
+      events,
+      channel,
+      onRefused: (refused) => {
+        onRefused(refused);
+        this.#kill('its jail refused a system call');
+      },
+      onBroken: (reason) => this.#kill(reason),
+    });
+  }
+
   #makeBackend(transport: number, backend: number): VhostUserBackend {
     const { hal, events, features, ram, statusPage, wiring, deviceConfig } = this.#options;
     const kicks: number[] = [];
@@ -165,11 +212,22 @@ export class DeviceProcess {
   }
 
   #exited(code: number, signal: string): void {
-    const { events, transport, lane, onRestart } = this.#options;
-    const how = signal === '' ? `ended with code ${code}` : `was ended by ${signal}`;
+    const { events, transport, lane, onRestart, onExit, jail } = this.#options;
+    const how = signal === '' ? `ended with code ${code}` : endedBy(signal);
     const verdict = this.#current?.verdict;
     const reason = verdict === undefined ? how : `${how} (${verdict})`;
     this.#release();
+    if (jail !== 'off' && code === UNSUPPORTED_CODE) {
+      throw new UnsupportedError(
+        'The device could not be jailed on this system',
+        'Its process has said why; --no-jail runs it without a jail.',
+      );
+    }
+    if (onExit === 'stop') {
+      throw new DeviceProcessError(
+        `the device's process ${reason}. It is not started again (--on-device-exit stop)`,
+      );
+    }
     const { nowNs } = events;
     const recent = this.#restartsNs.filter((at) => nowNs - at < RESTART_WINDOW_NS);
     if (recent.length >= MAX_RESTARTS) {
@@ -180,7 +238,7 @@ export class DeviceProcess {
     }
     this.#restartsNs.splice(0, this.#restartsNs.length, ...recent, nowNs);
     onRestart(`the device's process ${reason}; it is started again`);
-    this.start();
+    this.#start();
     // Its predecessor may have published used elements and not lived to raise the interrupt for them.
     if ((transport.status & STATUS_DRIVER_OK) !== 0) transport.usedBuffer();
   }
@@ -195,8 +253,15 @@ export class DeviceProcess {
     this.#current = undefined;
     this.#options.transport.disconnect();
     current.backend.end();
+    current.jail?.end();
     for (const unsubscribe of current.subscriptions) unsubscribe();
     for (const channel of current.channels) this.#options.hal.channel.close({ channel });
     this.#answerHeld();
   }
+}
+
+function endedBy(signal: string): string {
+  const how = `was ended by ${signal}`;
+  if (signal !== 'SIGSYS') return how;
+  return `${how} (its jail refused a system call; the audit log has its number, type=1326)`;
 }

@@ -17,12 +17,14 @@ import { BYTES_PER_MIB, type MiB, type Nanoseconds, NS_PER_S } from '../hal/cont
 import { EventFd } from '../hal/event-fd.js';
 import type { Mmap } from '../hal/mmap.js';
 import type { Process } from '../hal/process.js';
+import type { Seccomp } from '../hal/seccomp.js';
 import type { BusDevice } from '../machine/bus.js';
 import type { Machine } from '../machine/machine.js';
 import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
 import type { BalloonChoice, DevicePlacement } from './balloon-config.js';
-import { DeviceProcess } from './device-process.js';
+import type { JailChoice, Refused } from './device-jail.js';
+import { type DeviceExitChoice, DeviceProcess } from './device-process.js';
 
 /** What a guest answered, or why it did not. */
 export type StatsOutcome = Readonly<Record<string, number | string>>;
@@ -35,17 +37,22 @@ export interface VmBalloonOptions {
     readonly channel: HalOf<typeof Channel>;
     readonly clock: HalOf<typeof Clock>;
     readonly process: HalOf<typeof Process>;
+    readonly seccomp: HalOf<typeof Seccomp>;
   };
   readonly events: EventSource;
   readonly machine: Machine;
   readonly slot: number;
   readonly placement: DevicePlacement;
+  readonly jail: JailChoice;
+  readonly onDeviceExit: DeviceExitChoice;
   readonly choice: BalloonChoice;
   /** The driver says what its balloon holds. */
   readonly actualChanged: (pages: number) => void;
   /** The device was started again, and its control channel is another. */
   readonly controlChanged: (control: number) => void;
   readonly notice: (message: string) => void;
+  /** The device's jail refused it something. */
+  readonly refused: (refused: Refused) => void;
 }
 
 const STATUS_PAGE_BYTES = 4096;
@@ -133,7 +140,7 @@ export class VmBalloon {
   }
 
   #startProcess(wiring: MmioWiring, transport: MmioTransport, statusRegion: number): BusDevice {
-    const { hal, events, machine, notice } = this.#options;
+    const { hal, events, machine, notice, jail, onDeviceExit, refused } = this.#options;
     const stats = new RemoteStats({
       channel: hal.channel,
       events,
@@ -157,6 +164,9 @@ export class VmBalloon {
         this.#useControl(control);
       },
       onRestart: notice,
+      jail,
+      onRefused: refused,
+      onExit: onDeviceExit,
     });
     this.#process = device;
     this.#closing.push(() => device.end());

@@ -214,7 +214,7 @@ nativeTest(
     const lanes = { command: () => ({ file: 'none', args: [] }) };
     const sink = new TurnBuffer();
     for (const profile of [{ kind: 'native' }, { kind: 'recording', sink }] as const) {
-      const implementations = await hardware({}, {}, lanes);
+      const implementations = await hardware({ lanes });
       const run = compose({ ...profile, implementations, clockNs });
       try {
         checkOutsideTurn(t, run);

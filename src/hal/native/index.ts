@@ -11,11 +11,13 @@ import { Mmap } from '../mmap.js';
 import { Seccomp } from '../seccomp.js';
 import { type AddonSession, loadAddon } from './addon.js';
 import { type DiskFiles, withDiskFiles } from './disk-files.js';
+import { type FilterPrograms, withFilterPrograms } from './filter-programs.js';
 import { addonFunction, connectEvents, fromAddon } from './from-addon.js';
 import { type LaneStarter, processOf } from './process.js';
 
 export { type Addon, type AddonSession, loadAddon } from './addon.js';
 export type { DiskFiles } from './disk-files.js';
+export type { FilterPrograms } from './filter-programs.js';
 export { type HostFilesOptions, hostFilesOver, type ReadingFs } from './host-files.js';
 export { type MemPressureOptions, memPressureOf } from './mem-pressure.js';
 export { type LaneCommand, type LaneStarter, processOf } from './process.js';
@@ -41,6 +43,8 @@ export interface NativeOptions {
   readonly lanes?: Omit<LaneStarter, 'channels'>;
   /** Which files the names of disks stand for; without it no disk can be opened, but for those of `Disk.openNull`. */
   readonly disks?: DiskFiles;
+  /** Which programs `Seccomp.confine` knows; without it none. */
+  readonly filterPrograms?: FilterPrograms;
 }
 
 /**
@@ -50,17 +54,21 @@ export interface NativeOptions {
  */
 export function nativeImplementations(options: NativeOptions = {}): readonly AnyImplementation[] {
   const session = loadAddon().open();
-  const implementations: AnyImplementation[] = [
-    Mmap,
-    EventFd,
-    Clock,
-    Entropy,
-    Channel,
-    Seccomp,
-    Kvm,
-  ].map((contract) => addonImplementation(contract as HalContract, session));
+  const implementations: AnyImplementation[] = [Mmap, EventFd, Clock, Entropy, Channel, Kvm].map(
+    (contract) => addonImplementation(contract as HalContract, session),
+  );
   const disk = addonImplementation(Disk, session);
   implementations.push(withDiskFiles(disk, options.disks ?? (() => undefined)));
+  implementations.push(
+    withFilterPrograms(
+      addonImplementation(Seccomp, session),
+      {
+        confine: addonFunction(session, 'seccomp', 'confine'),
+        confineAndNotify: addonFunction(session, 'seccomp', 'confineAndNotify'),
+      },
+      options.filterPrograms ?? (() => undefined),
+    ),
+  );
   if (options.lanes !== undefined) {
     const fdOf = addonFunction(session, 'channel', 'fdOf');
     const close = addonFunction(session, 'channel', 'close');

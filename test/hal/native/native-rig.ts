@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import test, { type ExecutionContext, type TestFn } from 'ava';
 import { HalError } from '../../../src/hal/contract/errors.js';
 import { loadAddon } from '../../../src/hal/native/index.js';
+import { Seccomp } from '../../../src/hal/seccomp.js';
 import { makeNativeRig, type NativeRig } from './native-implementations.js';
 
 export { makeNativeRig } from './native-implementations.js';
@@ -26,6 +27,19 @@ function missingKvm(): string | undefined {
   }
 }
 
+/** Why no process can be jailed here, or undefined. */
+export function whyNoJail(): string | undefined {
+  const missing = missingAddon();
+  if (missing !== undefined) return missing;
+  const rig = makeNativeRig();
+  try {
+    const { tsync, userNotify } = rig.hal(Seccomp).probe();
+    return tsync && userNotify ? undefined : 'this kernel takes no seccomp filters with a listener';
+  } finally {
+    rig.dispose();
+  }
+}
+
 function orSkip(reason: string | undefined): TestFn {
   if (reason === undefined) return test;
   const skip = (title: string) => test.skip(`${title} (skipped: ${reason})`, () => {});
@@ -34,6 +48,7 @@ function orSkip(reason: string | undefined): TestFn {
 
 /** `test`, or what registers skipped tests with the reason. */
 export const nativeTest: TestFn = orSkip(missingAddon());
+export const jailTest: TestFn = orSkip(whyNoJail());
 export const kvmTest: TestFn = orSkip(missingAddon() ?? missingKvm());
 
 /** Declares tests of the native side alone, each with a rig of its own. */

@@ -1,0 +1,133 @@
+import { Channel } from '../hal/channel.js';
+import type { HalEvents, HalOf } from '../hal/contract/define.js';
+import { HalError, UnsupportedError } from '../hal/contract/errors.js';
+import { EPERM, Seccomp } from '../hal/seccomp.js';
+import type { EventSource } from '../reactor/reactor.js';
+
+/**
+ * Whether the device's process is jailed, and what its policy does to a system call that it does not allow: its parent is
+ * told and ends it, or the kernel ends it at once and nobody learns what it was.
+ */
+export type JailChoice = 'off' | 'user-notify' | 'kill-process';
+export const JAIL_CHOICES: readonly JailChoice[] = ['off', 'user-notify', 'kill-process'];
+
+/** The name of the device's policy, in traces and among those that are shipped. */
+export const DEVICE_POLICY = 'balloon_device';
+
+/** What the device's process may not do, as its parent learns it. */
+export type Refused = HalEvents<typeof Seccomp>['refused'];
+
+type SeccompHal = HalOf<typeof Seccomp>;
+type ChannelHal = HalOf<typeof Channel>;
+
+const REMEDY =
+  'It takes Linux 5.7 or later with CONFIG_SECCOMP_FILTER, and a container that does not forbid seccomp(2); --no-jail ' +
+  'runs the device without a jail';
+
+/** @throws UnsupportedError where no process can be jailed so. */
+export function checkJail(seccomp: SeccompHal, choice: JailChoice): void {
+  if (choice === 'off') return;
+  const { filter, tsync, userNotify } = seccomp.probe();
+  if (filter && tsync && (userNotify || choice === 'kill-process')) return;
+  const lacks = filter && tsync ? 'telling who is refused what' : 'filters for a whole process';
+  throw new UnsupportedError(`This system has no seccomp(2) with ${lacks}`, REMEDY);
+}
+
+/** What a process sends its supervisor with the listener; the attachments are what matters. */
+const JAILED = Uint8Array.of(1);
+
+/**
+ * Jails this process, for good. To be called when all is set up, and before the first byte of a guest is looked at.
+ *
+ * @param supervisor the channel to who shall be told; not used with `kill-process`.
+ * @throws UnsupportedError if the system refuses.
+ */
+export function enterJail(
+  hal: { readonly seccomp: SeccompHal; readonly channel: ChannelHal },
+  choice: Exclude<JailChoice, 'off'>,
+  supervisor: () => number,
+): void {
+  if (choice === 'kill-process') {
+    refusable(() => hal.seccomp.confine({ program: DEVICE_POLICY }));
+    return;
+  }
+  const channel = supervisor();
+  const jail = refusable(() => hal.seccomp.confineAndNotify({ program: DEVICE_POLICY }));
+  hal.channel.send({ channel, data: JAILED, attach: [jail.listener, jail.activity] });
+}
+
+function refusable<T>(enter: () => T): T {
+  try {
+    return enter();
+  } catch (error) {
+    if (!HalError.is(error) || error.code !== 'SYSCALL_FAILED') throw error;
+    const { errno, syscall } = error;
+    throw new UnsupportedError(`The jail cannot be entered (${error.message})`, REMEDY, {
+      errno,
+      syscall,
+      cause: error,
+    });
+  }
+}
+
+export interface SupervisorOptions {
+  readonly hal: { readonly seccomp: SeccompHal; readonly channel: ChannelHal };
+  readonly events: Pick<EventSource, 'on'>;
+  /** Over which the jailed process sends its listener. */
+  readonly channel: number;
+  /** Called before the refused call is answered: who ends the process here keeps it from ever going on. */
+  readonly onRefused: (refused: Refused) => void;
+  /** The process sent something else. */
+  readonly onBroken: (reason: string) => void;
+}
+
+/** The parent's side of a jail: hears what was refused, and lets it fail. */
+export class JailSupervisor {
+  readonly #options: SupervisorOptions;
+  readonly #subscriptions: (() => void)[] = [];
+  #listener: number | undefined;
+
+  /** Inside a turn. The channel stays the caller's to close. */
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { events, hal, channel } = options;
+    this.#subscriptions.push(
+      events.on(Channel, 'message', channel, ({ attached }) => this.#supervise(attached)),
+    );
+    hal.channel.listen({ channel });
+  }
+
+  /** Hears nothing more. What is refused from now on fails. */
+  end(): void {
+    for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
+    if (this.#listener !== undefined) {
+      this.#options.hal.seccomp.closeListener({ listener: this.#listener });
+    }
+    this.#listener = undefined;
+  }
+
+  #supervise(attached: readonly number[]): void {
+    const { hal, events, onBroken } = this.#options;
+    const [listener, activity] = attached;
+    if (listener === undefined || activity === undefined || this.#listener !== undefined) {
+      onBroken('its jail sent no listener, or two');
+      return;
+    }
+    try {
+      this.#listener = hal.seccomp.supervise({ listener, activity });
+    } catch (error) {
+      if (!HalError.is(error)) throw error;
+      onBroken(`its jail cannot be supervised: ${error.message}`);
+      return;
+    }
+    this.#subscriptions.push(
+      events.on(Seccomp, 'refused', this.#listener, (refused) => this.#refuse(refused)),
+    );
+  }
+
+  #refuse(refused: Refused): void {
+    this.#options.onRefused(refused);
+    const { refusal } = refused;
+    this.#options.hal.seccomp.answer({ refusal, verdict: 'fail', errno: EPERM });
+  }
+}
