@@ -30,7 +30,6 @@ export const Disk = defineHal('disk', {
       returns: { disk, size: sizeInBytes },
       syscalls: [
         syscall('openat', {
-          0: 'AT_FDCWD',
           2: (a, architecture) =>
             openFlags(`${a.readOnly ? 'O_RDONLY' : 'O_RDWR'}|O_CLOEXEC|O_NONBLOCK`, architecture),
         }),

@@ -64,7 +64,6 @@ export function openFlags(flags: string, architecture: Architecture): string {
 
 /** A file's by its path, for reading. */
 export const OPEN_TO_READ: SyscallUse<unknown> = syscall('openat', {
-  0: 'AT_FDCWD',
   2: (_, architecture) => openFlags('O_RDONLY|O_CLOEXEC', architecture),
 });
 
