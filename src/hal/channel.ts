@@ -2,7 +2,7 @@ import { bytes, list } from './contract/arrays.js';
 import { handle, oneOf, text, u32 } from './contract/codec.js';
 import { call, defineHal, event, type HalOf } from './contract/define.js';
 import { syscall } from './contract/footprint.js';
-import { CLOSE, FCNTL, POLL_START, POLL_STOP } from './usual-syscalls.js';
+import { CLOSE_POLLED, FCNTL, POLL_START, POLL_STOP } from './usual-syscalls.js';
 
 const channel = handle('channel');
 
@@ -59,7 +59,7 @@ export const Channel = defineHal('channel', {
   ),
   /** Starts delivery of this channel's messages. */
   listen: call({ channel }, { syscalls: POLL_START }),
-  close: call({ channel }, { syscalls: [...POLL_STOP, CLOSE] }),
+  close: call({ channel }, { syscalls: CLOSE_POLLED }),
   /** One message. `attached` are attachments, to be adopted by `Mmap`, `EventFd` or `Seccomp`, in the order they were sent. */
   message: event(
     { channel, data: bytes, attached: list(handle('attachment')) },

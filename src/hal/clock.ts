@@ -1,7 +1,7 @@
 import { handle, text, u32 } from './contract/codec.js';
 import { call, defineHal, event, type HalOf, nanoseconds } from './contract/define.js';
 import { syscall } from './contract/footprint.js';
-import { CLOSE, COUNTER_BYTES, POLL_START, POLL_STOP } from './usual-syscalls.js';
+import { CLOSE_POLLED, COUNTER_BYTES, POLL_START, POLL_STOP } from './usual-syscalls.js';
 
 const timer = handle('timer');
 
@@ -49,7 +49,7 @@ export const Clock = defineHal('clock', {
   ),
   /** Stops a timer. An expiry that is already queued is dropped. */
   disarm: call({ timer }, { syscalls: [...POLL_STOP, SET_TIME] }),
-  closeTimer: call({ timer }, { syscalls: [...POLL_STOP, CLOSE] }),
+  closeTimer: call({ timer }, { syscalls: CLOSE_POLLED }),
   /** A timer expired, `count` times since the last event. */
   expired: event(
     { timer, count: u32 },

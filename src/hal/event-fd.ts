@@ -1,7 +1,7 @@
 import { bool, handle, text, u32 } from './contract/codec.js';
 import { call, defineHal, event, type HalOf } from './contract/define.js';
 import { syscall } from './contract/footprint.js';
-import { CLOSE, COUNTER_BYTES, POLL_START, POLL_STOP } from './usual-syscalls.js';
+import { CLOSE_POLLED, COUNTER_BYTES, POLL_START, POLL_STOP } from './usual-syscalls.js';
 
 const eventfd = handle('eventfd');
 
@@ -20,7 +20,7 @@ export const EventFd = defineHal('event-fd', {
   signal: call({ eventfd }, { syscalls: [syscall('write', { 2: COUNTER_BYTES })] }),
   /** Starts or ends `signalled` events of this eventfd. */
   watch: call({ eventfd, on: bool }, { syscalls: [...POLL_START, ...POLL_STOP] }),
-  close: call({ eventfd }, { syscalls: [...POLL_STOP, CLOSE] }),
+  close: call({ eventfd }, { syscalls: CLOSE_POLLED }),
   /** It was signalled `count` times since the last event. */
   signalled: event(
     { eventfd, count: u32 },

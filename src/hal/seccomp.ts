@@ -93,7 +93,7 @@ export const Seccomp = defineHal('seccomp', {
     { listener: attachment, activity: attachment },
     {
       returns: listener,
-      syscalls: [...FSTAT, syscall(FCNTL, { 1: 'F_GET_SEALS' }), mapShared(), ...POLL_START],
+      syscalls: [...FSTAT, syscall(FCNTL, { 1: 'F_GET_SEALS' }), mapShared(), CLOSE, ...POLL_START],
     },
   ),
   /**
@@ -117,7 +117,10 @@ export const Seccomp = defineHal('seccomp', {
     },
   ),
   /** Supervises no longer: what is refused from now on fails with ENOSYS. */
-  closeListener: call({ listener }, { syscalls: [...POLL_STOP, syscall('munmap'), CLOSE] }),
+  closeListener: call(
+    { listener },
+    { syscalls: [...POLL_STOP, ...POLL_STOP, syscall('munmap'), CLOSE] },
+  ),
   /**
    * A supervised process made a system call that its policy refuses, and waits for the answer. Architecture (AUDIT_ARCH_*),
    * number and arguments are the kernel's; addresses among the arguments are the other process's own. `thread` is the

@@ -43,11 +43,15 @@ export function mapShared<A>(
   });
 }
 
-/** libuv (1.46) begins to poll a descriptor: it looks whether epoll takes it, and lets nobody wait for it. The first time only. */
+/**
+ * libuv (1.46) begins to poll a descriptor. The first time it looks whether epoll takes it, and lets nobody wait for it; each
+ * time it forgets what it knew of it. Adding it to the loop is the loop's own matter, later.
+ */
 export const POLL_START: readonly SyscallUse<unknown>[] = [
   syscall('epoll_ctl', { 1: 'EPOLL_CTL_ADD' }, { times: 'optional' }),
   syscall('epoll_ctl', { 1: 'EPOLL_CTL_DEL' }, { times: 'optional' }),
   syscall('ioctl', { 1: 'FIONBIO' }, { times: 'optional' }),
+  syscall('epoll_ctl', { 1: 'EPOLL_CTL_DEL' }, { times: 'optional' }),
 ];
 
 /** libuv polls a descriptor no longer, if it did. */
@@ -56,6 +60,9 @@ export const POLL_STOP: readonly SyscallUse<unknown>[] = [
 ];
 
 export const CLOSE: SyscallUse<unknown> = syscall('close');
+
+/** A descriptor that libuv polled, maybe, is closed: libuv forgets it, and forgets it again. */
+export const CLOSE_POLLED: readonly SyscallUse<unknown>[] = [...POLL_STOP, ...POLL_STOP, CLOSE];
 
 /** Flags for openat(2) as the kernel gets them: 32-bit C libraries add O_LARGEFILE, 64-bit ones need not. */
 export function openFlags(flags: string, architecture: Architecture): string {

@@ -40,7 +40,8 @@ export function whyNoJail(): string | undefined {
   }
 }
 
-function orSkip(reason: string | undefined): TestFn {
+/** `test`, or what registers skipped tests with this reason. */
+export function orSkip(reason: string | undefined): TestFn {
   if (reason === undefined) return test;
   const skip = (title: string) => test.skip(`${title} (skipped: ${reason})`, () => {});
   return skip as unknown as TestFn;
