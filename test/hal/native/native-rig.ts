@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import test, { type ExecutionContext, type TestFn } from 'ava';
 import { HalError } from '../../../src/hal/contract/errors.js';
@@ -38,6 +39,12 @@ export function whyNoJail(): string | undefined {
   } finally {
     rig.dispose();
   }
+}
+
+/** Why nothing can be looked at with strace(1) here, or undefined. */
+export function whyNoStrace(): string | undefined {
+  const { status } = spawnSync('strace', ['-f', '-o', '/dev/null', process.execPath, '-v']);
+  return status === 0 ? undefined : 'no strace, or it may not trace';
 }
 
 /** `test`, or what registers skipped tests with this reason. */

@@ -5,18 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { CONTRACTS } from '../../../src/hal/contract-list.js';
-import { orSkip, whyNoJail } from '../../hal/native/native-rig.js';
+import { orSkip, whyNoJail, whyNoStrace } from '../../hal/native/native-rig.js';
 import { formatSeen, isAsDeclared, MarkedLog } from './strace.js';
 import type { Declared, Window } from './traced-hal.js';
 
 const MAIN = fileURLToPath(new URL('./traced-main.js', import.meta.url));
 /** After an event's own, the native side may have looked for more of the last one, and libuv may wait for other descriptors. */
 const BEFORE_EVENTS = new Set(['recvmsg', 'epoll_ctl', 'poll', 'read']);
-
-function whyNoStrace(): string | undefined {
-  const { status } = spawnSync('strace', ['-f', '-o', '/dev/null', process.execPath, '-v']);
-  return status === 0 ? undefined : 'no strace, or it may not trace';
-}
 
 const straceTest = orSkip(whyNoJail() ?? whyNoStrace());
 
