@@ -12,6 +12,8 @@ import { type Machine, machine } from './machine.js';
 import { withTempDir } from './measure.js';
 import { nativeFigures } from './native-figures.js';
 import type { ReclaimFigures } from './reclaim.js';
+import { type SeccompFigures, seccompFigures } from './seccomp-figures.js';
+import { seccompRows } from './seccomp-rows.js';
 import { type Skipped, wasSkipped } from './skipped.js';
 import { formatTable, type Row } from './table.js';
 
@@ -24,6 +26,7 @@ interface Report {
   readonly coldStart: ColdStartFigures | Skipped;
   readonly halCall: HalCallFigures | Skipped;
   readonly reclaim: ReclaimFigures | Skipped;
+  readonly seccomp: SeccompFigures;
 }
 
 function progress(what: string): void {
@@ -38,13 +41,23 @@ async function measure(turns: number): Promise<Report> {
     const jitless = jitlessFigures(directory, turns);
     progress('cold start');
     const coldStart = coldStartFigures();
+    progress('seccomp');
+    const seccomp = seccompFigures();
     const native = await nativeFigures(directory, progress);
-    return { machine: described, engine, jitless, coldStart, ...native };
+    return { machine: described, engine, jitless, coldStart, seccomp, ...native };
   });
 }
 
 /** One object: a figure that was not measured is null, and `skipped` says why. */
-function toJson({ machine, engine, jitless, coldStart, halCall, reclaim }: Report): object {
+function toJson({
+  machine,
+  engine,
+  jitless,
+  coldStart,
+  halCall,
+  reclaim,
+  seccomp,
+}: Report): object {
   const skipped: Record<string, string> = {};
   const figures: Record<string, unknown> = {
     coldStartRatio: null,
@@ -56,10 +69,10 @@ function toJson({ machine, engine, jitless, coldStart, halCall, reclaim }: Repor
     if (wasSkipped(part)) skipped[name] = part.skipped;
     else Object.assign(figures, part);
   }
-  return { ...engine, ...jitless, ...figures, machine, skipped };
+  return { ...engine, ...jitless, ...figures, ...seccomp, machine, skipped };
 }
 
-function rows({ engine, jitless, coldStart, halCall, reclaim }: Report): Row[] {
+function rows({ engine, jitless, coldStart, halCall, reclaim, seccomp }: Report): Row[] {
   const ratio = { unit: '', digits: 2 };
   const memory = { unit: 'MiB', digits: 0 };
   const goalOfMemory = { kind: 'at most', value: 100e6 / BYTES_PER_MIB } as const;
@@ -157,6 +170,7 @@ function rows({ engine, jitless, coldStart, halCall, reclaim }: Report): Row[] {
         ? why(coldStart)
         : { note: `${cold.coldStartMs.toFixed(0)} ms, node ${cold.bareStartMs.toFixed(0)} ms` }),
     },
+    ...seccompRows(seccomp),
   ];
 }
 

@@ -1,6 +1,7 @@
 import { checkArguments } from './compile/check-arguments.js';
 import type { Action, Atom, Clause, Filter, Operator, Policy, SyscallRules } from './policy.js';
 import { ARCH_WORD, argumentWord, NUMBER_WORD, type SeccompData } from './seccomp-data.js';
+import { foreignActionOf } from './verdict.js';
 
 /** Why a clause does not hold: its first atom that does not. */
 export interface FailedClause {
@@ -58,8 +59,6 @@ function ready(rules: SyscallRules): ReadyRules {
   return { rules, filters };
 }
 
-const KILL_THREAD: Action = { kind: 'kill-thread' };
-
 /** Judges syscalls by the policy itself, without a program. Meant to be kept: what it needs of the policy it computes once. */
 export class PolicyEvaluator {
   readonly #rules = new Map<number, ReadyRules>();
@@ -75,7 +74,8 @@ export class PolicyEvaluator {
   }
 
   actionOf(data: SeccompData): Action {
-    if (data[ARCH_WORD] !== this.#policy.architecture.auditArch) return KILL_THREAD;
+    if (data[ARCH_WORD] !== this.#policy.architecture.auditArch)
+      return foreignActionOf(this.#policy);
     const found = this.#rules.get(data[NUMBER_WORD] as number);
     if (found === undefined) return this.#policy.defaultAction;
     for (const { filter, clauses } of found.filters) {
@@ -90,7 +90,7 @@ export class PolicyEvaluator {
   judge(data: SeccompData): Judgement {
     const failed: FailedClause[] = [];
     if (data[ARCH_WORD] !== this.#policy.architecture.auditArch) {
-      return { action: KILL_THREAD, by: 'foreign-architecture', failed };
+      return { action: foreignActionOf(this.#policy), by: 'foreign-architecture', failed };
     }
     const found = this.#rules.get(data[NUMBER_WORD] as number);
     if (found === undefined) return { action: this.#policy.defaultAction, by: 'default', failed };

@@ -1,4 +1,4 @@
-import type { Action } from './policy.js';
+import type { Action, Policy } from './policy.js';
 
 const RET_ERRNO = 0x00050000;
 
@@ -38,4 +38,9 @@ export function formatAction(action: Action): string {
   if (action.kind === 'errno') return `ERRNO(${action.errno})`;
   if (action.kind === 'user-notify') return 'USER_NOTIF';
   return action.kind.toUpperCase().replace('-', '_');
+}
+
+/** What a syscall of another architecture gets. */
+export function foreignActionOf(policy: Policy): Action {
+  return policy.foreignAction ?? { kind: 'kill-thread' };
 }

@@ -2,10 +2,9 @@ import type { Program } from '../bpf/instruction.js';
 import { JEQ_K, JGE_K, JGT_K, JSET_K } from '../bpf/opcodes.js';
 import type { Atom, Policy, SyscallRules } from '../policy.js';
 import { ARCH_WORD, argumentWord, NUMBER_WORD } from '../seccomp-data.js';
-import { returnValueOf } from '../verdict.js';
+import { foreignActionOf, returnValueOf } from '../verdict.js';
 import { BackwardEmitter, type Position } from './backward-emitter.js';
 import { checkArguments } from './check-arguments.js';
-import type { CompileOptions } from './compile.js';
 
 /** The jump that decides an operator, and whether it is taken when the atom holds. */
 const JUMPS = {
@@ -79,14 +78,12 @@ function writeRules(emitter: BackwardEmitter, atoms: AtomWriter, rules: SyscallR
  * `compilePolicy` makes must decide the same.
  * @throws {CompileError} `PROGRAM_TOO_LONG`, `ARGUMENT_NOT_LOADABLE`
  */
-export function compilePlainly(policy: Policy, options: CompileOptions = {}): Program {
+export function compilePlainly(policy: Policy): Program {
   checkArguments(policy);
   const { architecture, defaultAction, syscalls } = policy;
   const emitter = new BackwardEmitter();
   const atoms = new AtomWriter(emitter, architecture.wordBits);
-  const foreign = emitter.return(
-    returnValueOf(options.foreignArchitecture ?? { kind: 'kill-thread' }),
-  );
+  const foreign = emitter.return(returnValueOf(foreignActionOf(policy)));
   let next = emitter.return(returnValueOf(defaultAction));
   for (const rules of [...syscalls.values()].reverse()) {
     const body = writeRules(emitter, atoms, rules);

@@ -1,8 +1,8 @@
 import type { Program } from '../bpf/instruction.js';
 import { JEQ_K } from '../bpf/opcodes.js';
-import type { Action, Policy } from '../policy.js';
+import type { Policy } from '../policy.js';
 import { ARCH_WORD, NUMBER_WORD } from '../seccomp-data.js';
-import { returnValueOf } from '../verdict.js';
+import { foreignActionOf, returnValueOf } from '../verdict.js';
 import { checkArguments } from './check-arguments.js';
 import { CompileError } from './compile-error.js';
 import { decide } from './decision.js';
@@ -15,11 +15,6 @@ import type { RuleState } from './rule-state.js';
 import { isAllowed, samplesOf } from './samples.js';
 import { searchTree } from './search-tree.js';
 import { weightsOf } from './usual-frequencies.js';
-
-export interface CompileOptions {
-  /** What a syscall of a foreign architecture gets; kill-thread, as both of minijail's compilers have it. */
-  readonly foreignArchitecture?: Action;
-}
 
 /** What an instruction costs by being in the program, as a part of all syscalls made. */
 const PER_TEST = 1 / 4096;
@@ -41,7 +36,7 @@ function numbersMade({ architecture, defaultAction, syscalls }: Policy): Set<num
   return new Set([...syscalls.keys(), ...all]);
 }
 
-function programOf(policy: Policy, options: CompileOptions, decideRules: DecideRules): Program {
+function programOf(policy: Policy, decideRules: DecideRules): Program {
   const { architecture, defaultAction, syscalls } = policy;
   const graph = new Graph();
   const weights = weightsOf(policy, numbersMade(policy));
@@ -57,9 +52,7 @@ function programOf(policy: Policy, options: CompileOptions, decideRules: DecideR
   const fallback = graph.return(returnValueOf(defaultAction));
   const intervals = dispatchIntervals(targets, fallback, weights);
   const { root } = searchTree(graph, intervals, perTest);
-  const foreign = graph.return(
-    returnValueOf(options.foreignArchitecture ?? { kind: 'kill-thread' }),
-  );
+  const foreign = graph.return(returnValueOf(foreignActionOf(policy)));
   // Nothing else is loaded before the number is known: only then does a kernel cache what is always allowed. Numbers of
   // x32 (0x40000000 and up) are in no rule, and so in the last interval, the default's.
   const dispatch = graph.load(NUMBER_WORD, root);
@@ -78,13 +71,13 @@ function isTooLong(error: unknown): boolean {
  * The program of a policy: few instructions for what is called often.
  * @throws {CompileError} `PROGRAM_TOO_LONG`, `ARGUMENT_NOT_LOADABLE`
  */
-export function compilePolicy(policy: Policy, options: CompileOptions = {}): Program {
+export function compilePolicy(policy: Policy): Program {
   checkArguments(policy);
   try {
-    return programOf(policy, options, byDiagram);
+    return programOf(policy, byDiagram);
   } catch (error) {
     if (!isTooLong(error)) throw error;
     // A diagram can be longer than what it decides.
-    return programOf(policy, options, linearDecision);
+    return programOf(policy, linearDecision);
   }
 }

@@ -14,6 +14,9 @@ import { type Sample, weightOf } from './samples.js';
 import { mergeNeighbours, searchTree } from './search-tree.js';
 import { assumeInterval, assumeMask, boundaries, LAST_VALUE, masks } from './word-classes.js';
 
+/** So many values to compare with that one instruction for each is too much. */
+const MAX_TERMS = 4096;
+
 /** Beyond this many states the rules are tested clause by clause: a decision diagram can grow exponentially. */
 const MAX_STATES = 1000;
 
@@ -32,13 +35,13 @@ function classesOf(
   samples: readonly Sample[],
   word: number,
 ): WordClass[] {
-  const lows = [0, ...limits];
-  return lows.map((low, index) => {
-    const high = (lows[index + 1] ?? LAST_VALUE + 1) - 1;
-    const there = samples.filter(({ words }) => {
-      const value = words[word] ?? 0;
-      return value >= low && value <= high;
-    });
+  const sorted = samples.toSorted((a, b) => (a.words[word] ?? 0) - (b.words[word] ?? 0));
+  let next = 0;
+  return [0, ...limits].map((low, index) => {
+    const high = (limits[index] ?? LAST_VALUE + 1) - 1;
+    const from = next;
+    while (next < sorted.length && (sorted[next]?.words[word] ?? 0) <= high) next++;
+    const there = sorted.slice(from, next);
     return { low, high, samples: there, weight: weightOf(there) };
   });
 }
@@ -136,6 +139,7 @@ export function decide(
   samples: readonly Sample[],
   perTest: number,
 ): NodeId {
+  if (termsOf(state).length > MAX_TERMS) return linearDecision(graph, state);
   try {
     return new Decider(graph, perTest).decide(state, samples, -1);
   } catch (error) {

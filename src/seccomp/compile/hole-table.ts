@@ -37,15 +37,41 @@ const SHORT = 10;
 const QUARTER = 1 / 4;
 
 /**
+ * Ranges longer than this are split near where the ranges without their first and their last interval are: between those
+ * two places, as the best search trees are (Knuth), and a few further, as with equality that is no law any more.
+ */
+const NEAR = 16;
+const SLACK = 4;
+
+/** The tables of the search at work, kept: their pages cost more than what is computed in them. */
+class Tables {
+  heaviest = new Int16Array(0);
+  costs = new Float64Array(0);
+  choices = new Int16Array(0);
+
+  /** Makes room for n intervals; what is in them is left from before. */
+  fit(n: number): void {
+    if (this.costs.length >= n * n * STATES) return;
+    this.heaviest = new Int16Array(n * n * HOLES);
+    this.costs = new Float64Array(n * n * STATES);
+    this.choices = new Int16Array(n * n * STATES);
+  }
+}
+
+const tables = new Tables();
+
+/**
  * Finds the cheapest comparison tree over intervals by dynamic programming. A state is a range of neighbouring intervals
  * of which the `holes` heaviest single values have been compared away; comparing the heaviest first is optimal. What
- * remains is a leaf if it all leads to one place.
+ * remains is a leaf if it all leads to one place. The next one that is made takes the tables: there is one at a time.
  */
 export class HoleTable {
   readonly #n: number;
   readonly #perTest: number;
   readonly #scale: number;
   readonly #targets: Int32Array;
+  /** The last interval up to which all have the target of this one. */
+  readonly #alikeUntil: Int16Array;
   /** Sums of the weights before an interval. */
   readonly #sums: Float64Array;
   readonly #weights: Float64Array;
@@ -66,13 +92,19 @@ export class HoleTable {
     this.#perTest = perTest * this.#scale;
     this.#targets = Int32Array.from(intervals, ({ target }) => target);
     this.#weights = Float64Array.from(intervals, ({ weight }) => Math.round(weight * this.#scale));
+    this.#alikeUntil = new Int16Array(n);
+    for (let at = n - 1; at >= 0; at--) {
+      const isAlike = at < n - 1 && this.#targets[at] === this.#targets[at + 1];
+      this.#alikeUntil[at] = isAlike ? (this.#alikeUntil[at + 1] as number) : at;
+    }
     this.#sums = new Float64Array(n + 1);
     for (let at = 0; at < n; at++) {
       this.#sums[at + 1] = (this.#sums[at] as number) + (this.#weights[at] as number);
     }
-    this.#heaviest = new Int16Array(n * n * HOLES);
-    this.#costs = new Float64Array(n * n * STATES);
-    this.#choices = new Int16Array(n * n * STATES);
+    tables.fit(n);
+    this.#heaviest = tables.heaviest;
+    this.#costs = tables.costs;
+    this.#choices = tables.choices;
     const isSingle = Uint8Array.from(intervals, ({ low, high }) => (low === high ? 1 : 0));
     for (let first = n - 1; first >= 0; first--) {
       for (let last = first; last < n; last++) {
@@ -174,8 +206,12 @@ export class HoleTable {
     for (let holes = most; holes >= 0; holes--) {
       this.#placeHoles(range, holes);
       const state = range * STATES + holes;
-      if (this.#isLeaf(first, last)) this.#choices[state] = LEAF;
-      else {
+      const isLeaf =
+        holes === 0 ? (this.#alikeUntil[first] as number) >= last : this.#isLeaf(first, last);
+      if (isLeaf) {
+        this.#choices[state] = LEAF;
+        this.#costs[state] = 0;
+      } else {
         const split = this.#bestSplit(first, last, holes, state, holes < most);
         this.#costs[state] = split + (remaining[holes] as number) + this.#perTest;
       }
@@ -196,9 +232,19 @@ export class HoleTable {
     let best = mayCompare ? (costs[state + 1] as number) : Number.POSITIVE_INFINITY;
     let choice = EQUAL;
     let left = 0;
-    let before = (first * this.#n + first) * STATES;
-    let behind = ((first + 1) * this.#n + last) * STATES;
-    for (let at = first; at < last; at++, before += STATES, behind += rowStep) {
+    let from = first;
+    let to = last - 1;
+    if (holes === 0 && last - first > NEAR) {
+      const shorter = this.#choices[state - STATES] as number;
+      const later = this.#choices[state + rowStep] as number;
+      if (shorter >= 0 && later >= 0) {
+        from = Math.max(first, Math.min(shorter, later) - SLACK);
+        to = Math.min(last - 1, Math.max(shorter, later) + SLACK);
+      }
+    }
+    let before = (first * this.#n + from) * STATES;
+    let behind = ((from + 1) * this.#n + last) * STATES;
+    for (let at = from; at <= to; at++, before += STATES, behind += rowStep) {
       if (places[left] === at) {
         left++;
         // A side of holes only has nothing to find.

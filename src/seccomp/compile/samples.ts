@@ -16,6 +16,9 @@ export function weightOf(samples: readonly Sample[]): number {
 /** A refused call is one of a program that is about to be killed; a bit more than nothing keeps its path short too. */
 const REFUSED = 1 / 64;
 
+/** Clauses of which each sample is judged by all, which takes the square of their number. */
+const MAX_CHECKED = 100;
+
 const ALLOWED: ReadonlySet<string> = new Set(['allow', 'log', 'trace', 'user-notify']);
 
 export function isAllowed(value: number): boolean {
@@ -69,13 +72,20 @@ export function wordsFor(clause: readonly Term[]): Uint32Array {
  * syscalls, not clauses.) The weights add up to about `frequency`.
  */
 export function samplesOf(state: RuleState, frequency: number): Sample[] {
-  const words = state.filters.flatMap(({ clauses }) => clauses.map(wordsFor));
   // What matches no clause, as a rule: nothing is set, or an odd pointer.
   const others = [new Uint32Array(DATA_WORDS), new Uint32Array(DATA_WORDS).fill(0x5a5a5a5b)];
-  const known = [...words, ...others].map((sample) => ({
-    sample,
-    value: resultOf(state, sample),
-  }));
+  const clauses = state.filters.flatMap(({ clauses: all, value }) =>
+    all.map((clause) => ({ sample: wordsFor(clause), value })),
+  );
+  const isLong = clauses.length > MAX_CHECKED;
+  const known = [
+    // An earlier clause may hold as well; in a long list of values none does.
+    ...clauses.map(({ sample, value }) => ({
+      sample,
+      value: isLong ? value : resultOf(state, sample),
+    })),
+    ...others.map((sample) => ({ sample, value: resultOf(state, sample) })),
+  ];
   const count = known.filter(({ value }) => isAllowed(value)).length;
   return known.map(({ sample, value }) => ({
     words: sample,

@@ -77,7 +77,9 @@ function parseIndex(argument: Slice, wordBits: 32 | 64, findings: Findings): num
     findings.abandon('invalid-argument', {
       place: argument.place,
       message: `'${argument.text}' is no argument`,
-      remedy: 'arguments are arg0 to arg5',
+      remedy: argument.line.text.includes('#')
+        ? 'arguments are arg0 to arg5; in this dialect a comment has a line of its own'
+        : 'arguments are arg0 to arg5',
     });
   }
   const digits = INDEX.exec(argument.text)?.[1];

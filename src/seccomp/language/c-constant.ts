@@ -1,7 +1,6 @@
 import type { Architecture } from '../architecture.js';
 import type { Findings } from './findings.js';
 import { wordFit, wordMask, wordRange } from './machine-word.js';
-import { suggestName } from './nearest-name.js';
 import type { Slice } from './slice.js';
 
 /** strtol(3) with base 0 skips white space and takes a sign; a leading 0 alone means octal. */
@@ -121,7 +120,7 @@ function parseTerm(term: Slice, architecture: Architecture, findings: Findings):
     return findings.abandon('invalid-constant', {
       place: text === '' ? term.placeAfter : term.place,
       message: text === '' ? 'a constant is missing' : `'${text}' is no constant`,
-      remedy: constantRemedy(text, architecture),
+      remedy: constantRemedy(text, architecture, findings),
     });
   }
   const [, sign, digits = ''] = number;
@@ -139,7 +138,11 @@ function parseTerm(term: Slice, architecture: Architecture, findings: Findings):
   return value & wordMask(architecture);
 }
 
-function constantRemedy(text: string, architecture: Architecture): string | undefined {
+function constantRemedy(
+  text: string,
+  architecture: Architecture,
+  findings: Findings,
+): string | undefined {
   if (/^[+-]?0[0-9]+$/u.test(text))
     return 'a number that begins with 0 is octal: write it without the 0';
   if (/^[+-]?0[bB][01]+$/u.test(text))
@@ -149,7 +152,7 @@ function constantRemedy(text: string, architecture: Architecture): string | unde
   if (text.startsWith('~')) return "one '~' at most, before a name, a number or '('";
   if (text === '') return undefined;
   return (
-    suggestName(text, architecture.constants.keys()) ??
+    findings.suggest('constant', text, architecture.constants.keys()) ??
     `${architecture.name} has no constant of this name; write its number`
   );
 }

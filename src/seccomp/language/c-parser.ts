@@ -7,8 +7,7 @@ import { parseCInclude } from './c-statement.js';
 import { startOfFile } from './diagnostic.js';
 import { Findings } from './findings.js';
 import { includedText } from './included-text.js';
-import { suggestName } from './nearest-name.js';
-import type { ParsedPolicy, ParseInput } from './parse-input.js';
+import type { ParseInput, PolicyAnalysis } from './parse-input.js';
 import { Slice } from './slice.js';
 
 const DEFAULT_ACTIONS: ReadonlySet<Action['kind']> = new Set([
@@ -27,8 +26,8 @@ interface Definition {
   readonly span: SourceSpan;
 }
 
-/** What libminijail reads at run time. @throws PolicyError with all faults */
-export function parseCPolicy(input: ParseInput): ParsedPolicy {
+/** What libminijail reads at run time. */
+export function analyseCPolicy(input: ParseInput): PolicyAnalysis {
   return new CParser(input).parse();
 }
 
@@ -51,13 +50,13 @@ class CParser {
     this.#size = new CProgramSize(input.architecture);
   }
 
-  parse(): ParsedPolicy {
+  parse(): PolicyAnalysis {
     const { file, text } = this.#input;
     this.#checkDefaultAction();
     this.#allowImplicitly();
     this.#parseFile(text, file, 0);
-    this.#findings.throwIfFailed();
-    return { policy: this.#policy(), warnings: this.#findings.warnings };
+    const { faults, warnings } = this.#findings;
+    return { policy: this.#policy(), faults, warnings };
   }
 
   #checkDefaultAction(): void {
@@ -194,7 +193,7 @@ class CParser {
     const remark = {
       place: name.place,
       message: `${architecture} has no syscall '${name.text}'`,
-      remedy: suggestName(name.text, syscalls.keys()),
+      remedy: this.#findings.suggest('syscall', name.text, syscalls.keys()),
     };
     if (this.#allowsLogging) this.#findings.warn('unknown-syscall-skipped', remark);
     else this.#findings.fault('unknown-syscall', remark);

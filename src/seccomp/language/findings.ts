@@ -1,12 +1,15 @@
 import {
   type Place,
-  PolicyError,
   type PolicyFault,
   type PolicyFaultCode,
   type PolicyWarning,
   type PolicyWarningCode,
   type Remark,
 } from './diagnostic.js';
+import { suggestName } from './nearest-name.js';
+
+/** Looking for the nearest of thousands of names takes milliseconds. */
+const SUGGESTION_LIMIT = 40;
 
 /** More faults than this are not worth reading, and a hostile file may have millions. */
 const FAULT_LIMIT = 1000;
@@ -20,13 +23,27 @@ export class StatementAbandoned extends Error {
 export class Findings {
   readonly #faults: PolicyFault[] = [];
   readonly #warnings: PolicyWarning[] = [];
+  readonly #suggestions = new Map<string, string | undefined>();
+
+  /** `did you mean 'madvise'?`, for the first unknown names of a policy. */
+  suggest(
+    kind: 'constant' | 'syscall' | 'group',
+    wrong: string,
+    known: Iterable<string>,
+  ): string | undefined {
+    const key = `${kind} ${wrong}`;
+    if (!this.#suggestions.has(key) && this.#suggestions.size < SUGGESTION_LIMIT) {
+      this.#suggestions.set(key, suggestName(wrong, known));
+    }
+    return this.#suggestions.get(key);
+  }
 
   get warnings(): readonly PolicyWarning[] {
     return this.#warnings;
   }
 
-  get failed(): boolean {
-    return this.#faults.length > 0;
+  get faults(): readonly PolicyFault[] {
+    return this.#faults;
   }
 
   fault(code: PolicyFaultCode, remark: Remark): void {
@@ -61,11 +78,6 @@ export class Findings {
       if (error instanceof StatementAbandoned) return undefined;
       throw error;
     }
-  }
-
-  /** @throws PolicyError if there was a fault. */
-  throwIfFailed(): void {
-    if (this.failed) throw new PolicyError(this.#faults, this.#warnings);
   }
 }
 

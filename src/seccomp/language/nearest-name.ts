@@ -16,17 +16,20 @@ export function suggestName(wrong: string, known: Iterable<string>): string | un
   return best === undefined ? undefined : `did you mean '${best}'?`;
 }
 
-/** Levenshtein's distance; gives up above `limit` and then answers Infinity. */
+/** Changes, insertions, deletions and swaps of neighbours; gives up above `limit` and then answers Infinity. */
 function editCost(from: string, to: string, limit: number): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let i = 0; i < from.length; i += 1) {
     const next = [i + 1];
     for (let j = 0; j < to.length; j += 1) {
-      const change = changeCost(from[i] ?? '', to[j] ?? '');
-      const above = row[j + 1] ?? 0;
-      next.push(Math.min((row[j] ?? 0) + change, above + 1, (next[j] ?? 0) + 1));
+      const change = (row[j] ?? 0) + changeCost(from[i] ?? '', to[j] ?? '');
+      const isSwap = i > 0 && j > 0 && from[i] === to[j - 1] && from[i - 1] === to[j];
+      const swap = isSwap ? (before[j - 1] ?? 0) + 1 : change;
+      next.push(Math.min(change, swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }
     if (Math.min(...next) > limit) return Number.POSITIVE_INFINITY;
+    before = row;
     row = next;
   }
   return row[to.length] ?? 0;

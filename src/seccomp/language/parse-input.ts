@@ -1,6 +1,6 @@
 import type { Architecture } from '../architecture.js';
 import type { Action, Dialect, Policy } from '../policy.js';
-import type { PolicyWarning } from './diagnostic.js';
+import type { PolicyFault, PolicyWarning } from './diagnostic.js';
 
 /**
  * Reads an included file or a frequency file: its text, or an Error (or undefined) if it cannot be read.
@@ -46,4 +46,9 @@ export interface ParsedPolicy {
   readonly policy: Policy;
   /** Accepted, and probably not what was meant. */
   readonly warnings: readonly PolicyWarning[];
+}
+
+/** What could be made of a policy: with faults it is incomplete, and minijail rejects it. */
+export interface PolicyAnalysis extends ParsedPolicy {
+  readonly faults: readonly PolicyFault[];
 }

@@ -1,6 +1,5 @@
 import type { Architecture } from '../architecture.js';
 import { wordFit, wordMask, wordRange } from './machine-word.js';
-import { suggestName } from './nearest-name.js';
 import type { Token } from './python-lexer.js';
 import type { TokenCursor } from './token-cursor.js';
 
@@ -57,7 +56,9 @@ export function parseSingleConstant(cursor: TokenCursor, architecture: Architect
   return cursor.findings.abandon('invalid-constant', {
     place: token.place,
     message: `${architecture.name} has no constant '${token.text}'`,
-    remedy: suggestName(token.text, architecture.constants.keys()) ?? 'write its number',
+    remedy:
+      cursor.findings.suggest('constant', token.text, architecture.constants.keys()) ??
+      'write its number',
   });
 }
 

@@ -31,16 +31,17 @@ export function parsePythonFilters(cursor: TokenCursor, context: PythonContext):
 }
 
 function parseSingle(cursor: TokenCursor, context: PythonContext): Filter {
-  const { span } = cursor.place;
+  const start = cursor.place;
   if (!cursor.isAt('argument')) {
-    return { clauses: [], action: parsePythonAction(cursor, context), span };
+    const action = parsePythonAction(cursor, context);
+    return { clauses: [], action, span: cursor.spanFrom(start) };
   }
   const clauses = parseExpression(cursor, context);
   const action =
     cursor.accept('semicolon') === undefined
       ? ({ kind: 'allow' } as const)
       : parsePythonAction(cursor, context);
-  return { clauses, action, span };
+  return { clauses, action, span: cursor.spanFrom(start) };
 }
 
 function parseExpression(cursor: TokenCursor, context: PythonContext): readonly Clause[] {
@@ -84,5 +85,6 @@ function parseAtom(cursor: TokenCursor, { architecture }: PythonContext): Atom {
       remedy: 'arguments are arg0 to arg5',
     });
   }
-  return { argument: index, operator: operator.text as Operator, value, span: argument.place.span };
+  const span = cursor.spanFrom(argument.place);
+  return { argument: index, operator: operator.text as Operator, value, span };
 }

@@ -1,7 +1,7 @@
 import type { Action, Filter, Policy, SyscallRules } from '../policy.js';
 import type { Place } from './diagnostic.js';
 import { Findings } from './findings.js';
-import type { ParsedPolicy, ParseInput } from './parse-input.js';
+import type { ParseInput, PolicyAnalysis } from './parse-input.js';
 import { type FilterStatement, PythonFiles } from './python-files.js';
 import { overflowsPythonStack } from './python-stack.js';
 import type { NamedSyscall } from './python-syscalls.js';
@@ -11,8 +11,8 @@ interface PlacedFilter {
   readonly place: Place;
 }
 
-/** What minijail's build-time compiler takes. @throws PolicyError with all faults */
-export function parsePythonPolicy(input: ParseInput): ParsedPolicy {
+/** What minijail's build-time compiler takes. */
+export function analysePythonPolicy(input: ParseInput): PolicyAnalysis {
   const { architecture, options = {} } = input;
   const findings = new Findings();
   const denylist = options.denylist === true;
@@ -33,7 +33,6 @@ export function parsePythonPolicy(input: ParseInput): ParsedPolicy {
   const collector = new RulesCollector(input, fallThrough, findings);
   for (const statement of files.statements) collector.add(statement);
   const syscalls = collector.rules();
-  findings.throwIfFailed();
   const policy: Policy = {
     architecture,
     dialect: 'minijail-python',
@@ -43,7 +42,7 @@ export function parsePythonPolicy(input: ParseInput): ParsedPolicy {
     syscalls,
     frequencies: frequenciesByNumber(files.frequencies, input),
   };
-  return { policy, warnings: findings.warnings };
+  return { policy, faults: findings.faults, warnings: findings.warnings };
 }
 
 function killActionOf({ architecture, options = {} }: ParseInput): Action {

@@ -1,6 +1,5 @@
 import type { Architecture, ArchitectureName } from '../architecture.js';
 import type { Place } from './diagnostic.js';
-import { suggestName } from './nearest-name.js';
 import type { ParseOptions } from './parse-input.js';
 import type { TokenCursor } from './token-cursor.js';
 
@@ -59,7 +58,7 @@ function lookUp(
     place,
     message: `${architecture.name} has no syscall '${name}'`,
     remedy:
-      suggestName(name, architecture.syscalls.keys()) ??
+      cursor.findings.suggest('syscall', name, architecture.syscalls.keys()) ??
       `if other architectures have it, add [arch=NAME] for those`,
   });
 }
@@ -87,7 +86,8 @@ function syscallsOfGroup(
         groups === undefined
           ? `no namespace '${namespace}'`
           : `no group '${group}' in '${namespace}'`,
-      remedy: suggestName(
+      remedy: cursor.findings.suggest(
+        'group',
         groups === undefined ? namespace : group,
         groups?.keys() ?? context.syscallGroups?.keys() ?? [],
       ),

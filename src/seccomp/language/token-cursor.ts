@@ -1,3 +1,4 @@
+import type { SourceSpan } from '../policy.js';
 import type { Place, PolicyFaultCode } from './diagnostic.js';
 import type { Findings } from './findings.js';
 import type { Statement, Token, TokenKind } from './python-lexer.js';
@@ -25,6 +26,13 @@ export class TokenCursor {
   /** Where the next token stands, or behind the statement. */
   get place(): Place {
     return this.next?.place ?? this.#statement.end;
+  }
+
+  /** From a place to the last consumed token; to the end of the first one if that is in another line. */
+  spanFrom({ span }: Place): SourceSpan {
+    const last = this.#statement.tokens[this.#position - 1]?.place.span;
+    if (last === undefined || last.line !== span.line || last.column < span.column) return span;
+    return { ...span, length: last.column + last.length - span.column };
   }
 
   isAt(kind: TokenKind): boolean {

@@ -174,7 +174,7 @@ int main(void) {
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return 3;
   // A child that hangs would hang the test.
-  alarm(60);
+  alarm(110);
   uint64_t address = (uint64_t)(uintptr_t)behind_syscall;
   fwrite(&address, sizeof address, 1, stdout);
   uint32_t counts[2];
