@@ -182,8 +182,8 @@ bool ReadAttached(Call& call, size_t index, std::vector<int>* fds, std::vector<u
       return call.Refuse("CLOSED_HANDLE",
                          "attached handle " + std::to_string(handle) + " is closed");
     } else {
-      return call.Refuse("BAD_HANDLE",
-                         "attached handle " + std::to_string(handle) + " is no region, eventfd or attachment");
+      return call.Refuse("BAD_HANDLE", "attached handle " + std::to_string(handle) +
+                                           " is no region, eventfd or attachment");
     }
   }
   return true;

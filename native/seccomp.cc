@@ -1,5 +1,5 @@
-// The contract Seccomp: what this kernel offers, the installation of a filter, and the supervision of
-// a process that has one.
+// The contract Seccomp: what this kernel offers, the installation of a filter, and the supervision
+// of a process that has one.
 #include <linux/seccomp.h>
 
 #include <array>
@@ -158,8 +158,7 @@ napi_value ConfineAndNotify(Call& call) {
   call.addon.ShowActivity(std::move(own.value()));
   Napi::Object result = Napi::Object::New(call.env);
   result.Set("instructions", static_cast<double>(program.size()));
-  result.Set("listener",
-             call.Give(std::make_unique<Attachment>(std::move(listener.value()))));
+  result.Set("listener", call.Give(std::make_unique<Attachment>(std::move(listener.value()))));
   result.Set("activity", call.Give(std::make_unique<Attachment>(std::move(page.value()))));
   return result;
 }
@@ -178,8 +177,7 @@ napi_value Supervise(Call& call) {
   }
   Result<Mapping> page = Mapping::Shared(activity->fd(), PageSize(), 0);
   if (!page.ok()) return call.Fail(page.failure()), nullptr;
-  auto made =
-      std::make_unique<Listener>(call.addon, listener->TakeFd(), std::move(page.value()));
+  auto made = std::make_unique<Listener>(call.addon, listener->TakeFd(), std::move(page.value()));
   call.addon.handles().Take(listener->handle());
   call.addon.handles().Take(activity->handle());
   if (const Status status = made->Listen()) return call.Fail(*status), nullptr;
@@ -200,8 +198,7 @@ napi_value Answer(Call& call) {
   }
   const uint64_t id = refusal->id();
   const uint32_t owner = refusal->listener();
-  const auto* listener =
-      static_cast<Listener*>(call.addon.handles().Find(owner, Listener::kKind));
+  const auto* listener = static_cast<Listener*>(call.addon.handles().Find(owner, Listener::kKind));
   call.addon.handles().Take(refusal->handle());
   if (listener == nullptr) return call.RefuseHandle(owner, Listener::kKind), nullptr;
   const Status status = verdict == 0 ? RefuseWith(listener->fd(), id, static_cast<int>(error))

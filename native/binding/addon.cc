@@ -7,7 +7,7 @@ namespace halyard {
 namespace {
 
 constexpr std::array<const char*, static_cast<size_t>(Event::kCount)> kEventNames = {
-    "event-fd.signalled", "clock.expired", "channel.message", "channel.closed",
+    "event-fd.signalled", "clock.expired", "channel.message",  "channel.closed",
     "kvm.exit",           "kvm.coalesced", "watcher.readable", "seccomp.refused"};
 
 std::string Describe(const Failure& failure) {

@@ -82,7 +82,8 @@ class Addon {
   /// From now on the page says at each time which function of this session is at work.
   void ShowActivity(Mapping page) { activity_ = std::move(page); }
   uint8_t* activity() const { return activity_.data(); }
-  /// As in "mmap.discard", of a page that another process with the same addon shows; empty for none.
+  /// As in "mmap.discard", of a page that another process with the same addon shows; empty for
+  /// none.
   std::string NameOfActivity(const uint8_t* page) const;
 
   /// Hands over the function that takes an event's fields by position. False if no event has the

@@ -12,8 +12,8 @@ namespace halyard {
 
 namespace {
 
-constexpr unsigned kListenerFlags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
-                                    SECCOMP_FILTER_FLAG_NEW_LISTENER;
+constexpr unsigned kListenerFlags =
+    SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
 // glibc has no wrapper.
 long Seccomp(unsigned operation, unsigned flags, void* argument) {  // NOLINT(google-runtime-int)
@@ -36,8 +36,7 @@ Result<int> Install(std::span<const sock_filter> program, unsigned flags) {
   const sock_fprog filter = {static_cast<uint16_t>(program.size()),
                              const_cast<sock_filter*>(program.data())};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return LastFailure("prctl");
-  const auto result =
-      Seccomp(SECCOMP_SET_MODE_FILTER, flags, const_cast<sock_fprog*>(&filter));
+  const auto result = Seccomp(SECCOMP_SET_MODE_FILTER, flags, const_cast<sock_fprog*>(&filter));
   if (result < 0) return LastFailure("seccomp");
   return static_cast<int>(result);
 }

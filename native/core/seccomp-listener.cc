@@ -44,15 +44,14 @@ seccomp_notif_sizes KernelSizes() {
   return sizes;
 }
 
-short PollEvents(int fd) {  // NOLINT(google-runtime-int)
+int PollEvents(int fd) {
   pollfd state = {fd, POLLIN, 0};
   return RetryInterrupted([&] { return poll(&state, 1, 0); }) == 1 ? state.revents : 0;
 }
 
 std::string ReadStatus(pid_t thread) {
   const std::string path = "/proc/" + std::to_string(thread) + "/status";
-  const UniqueFd fd(
-      RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  const UniqueFd fd(RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   if (!fd.valid()) return {};
   std::string text(kStatusBytes, '\0');
   const ssize_t count = RetryInterrupted([&] { return read(fd.get(), text.data(), text.size()); });

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { packageRoot } from '../package-info.js';
 import { DEVICE_POLICY, type JailChoice, type Refused } from '../programs/device-jail.js';
 import { type Architecture, architectureOf } from '../seccomp/architecture.js';
 import { encodeProgram } from '../seccomp/bpf/instruction.js';
 import { compilePolicy } from '../seccomp/compile/compile.js';
-import { PolicyEvaluator } from '../seccomp/evaluate.js';
+import { explainData } from '../seccomp/explain/explain.js';
 import { PolicyError } from '../seccomp/language/diagnostic.js';
 import { parsePolicy } from '../seccomp/language/parse-policy.js';
 import type { Policy } from '../seccomp/policy.js';
@@ -41,13 +41,10 @@ export function loadDeviceJail(
 ): DeviceJail {
   const architecture = architectureOf(process.arch);
   const policy = parse(file, architecture, choice);
-  const program = encodeProgram(
-    compilePolicy(policy, { foreignArchitecture: { kind: 'kill-process' } }),
-  );
-  const evaluator = new PolicyEvaluator(policy);
+  const program = encodeProgram(compilePolicy(policy));
   return {
     programs: new Map([[DEVICE_POLICY, program]]),
-    explain: (refused) => explain(refused, architecture, evaluator, file),
+    explain: (refused) => describe(refused, policy),
   };
 }
 
@@ -57,14 +54,16 @@ function parse(
   choice: Exclude<JailChoice, 'off'>,
 ): Policy {
   try {
-    return parsePolicy({
+    const { policy } = parsePolicy({
       text: readFileSync(file, 'utf8'),
       file,
       dialect: 'minijail-python',
       architecture,
       include: readInclude,
       defaultAction: { kind: choice },
-    }).policy;
+    });
+    // A thread that is killed alone leaves a process that waits for it for ever.
+    return { ...policy, foreignAction: { kind: 'kill-process' } };
   } catch (error) {
     if (error instanceof PolicyError) throw new UsageError(error.message);
     throw new UsageError(`the policy ${file} cannot be read: ${(error as Error).message}`);
@@ -79,31 +78,21 @@ function readInclude(path: string): string | Error {
   }
 }
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
-
-function explain(
-  refused: Refused,
-  architecture: Architecture,
-  evaluator: PolicyEvaluator,
-  file: string,
-): string {
+/** One line: what was refused, where the policy says so, and what would allow it. */
+function describe(refused: Refused, policy: Policy): string {
   const { auditArch, number, args, thread, isMainThread, during } = refused;
-  const name = architecture.syscallNames.get(number) ?? `system call ${number}`;
-  const where = during !== '' ? `during ${during}` : `on its ${isMainThread ? 'main ' : ''}thread`;
-  const what = `${name}(${args.map(hex).join(', ')}) ${where} (${thread})`;
-  const { by, failed } = evaluator.judge(seccompData(auditArch, number, args));
-  if (by !== 'otherwise' || failed.length === 0) {
-    return (
-      `the jail refused ${what}: ${basename(file)} has no rule for ${name}. If the device needs it, add ` +
-      `"${name}: allow" there; if not, something has taken it over`
-    );
-  }
-  const unmet = failed.map(({ atom }) => {
-    const { argument, operator, value, span } = atom;
-    return `${basename(span.file)}:${span.line} wants arg${argument} ${operator} ${hex(value)}`;
-  });
-  return (
-    `the jail refused ${what}: ${unmet.join(', ')}. If the device needs it, add a clause there; if not, something has ` +
-    'taken it over'
+  const { call, judgement, where, failed, remedy } = explainData(
+    policy,
+    seccompData(auditArch, number, args),
   );
+  const doing = during === '' ? '' : `during ${during}, `;
+  const who = `the device's process (${doing}thread ${thread}${isMainThread ? ', the main one' : ''})`;
+  const what = `the jail refused ${call} of ${who}`;
+  // Only the test in front of every policy refuses what the policy itself allows.
+  if (judgement.action.kind === 'allow') return `${what}: it names another process. ${SUSPECT}`;
+  const reasons = [where === undefined ? 'no rule names it' : where, ...failed];
+  const allow = remedy === undefined ? '' : ` To allow it: ${remedy.text}.`;
+  return `${what}: ${reasons.join('; ')}.${allow} ${SUSPECT}`;
 }
+
+const SUSPECT = 'If the device never does this by itself, something else runs in it';

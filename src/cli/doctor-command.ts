@@ -15,7 +15,7 @@ interface Finding {
 
 /** What this machine can do. Finding something missing is a result, not a failure. */
 export async function doctorCommand(output: Output): Promise<number> {
-  const findings = [node(), await addon(), guest(), kvm(), pressure()];
+  const findings = [node(), await addon(), guest(), kvm(), pressure(), await jail()];
   for (const { what, ok, detail, remedy } of findings) {
     output.line(`${ok ? 'ok     ' : 'missing'}  ${what.padEnd(16)} ${detail}`);
     if (!ok) output.line(`         ${''.padEnd(16)} → ${remedy}`);
@@ -73,6 +73,25 @@ function kvm(): Finding {
   } catch {
     const remedy = 'add this user to the group kvm, then log in again';
     return { what, ok: false, detail: 'not accessible for this user', remedy };
+  }
+}
+
+/** What the device's process is jailed with. */
+async function jail(): Promise<Finding> {
+  const what = 'seccomp';
+  try {
+    const native = await import('../hal/native/index.js');
+    const { filter, tsync, userNotify } = native.probeSeccomp();
+    const ok = filter && tsync;
+    const remedy =
+      'use Linux 5.7 or later with CONFIG_SECCOMP_FILTER; until then run with --no-jail';
+    if (!ok) return { what, ok, detail: 'no filters for a whole process', remedy };
+    if (userNotify)
+      return { what, ok, detail: 'jails the device, and tells what it refused', remedy: '' };
+    const detail = 'jails the device, but cannot tell what it refused (Linux 5.7)';
+    return { what, ok: false, detail, remedy: 'run with --jail kill-process' };
+  } catch {
+    return { what, ok: false, detail: 'unknown without the addon', remedy: 'npm run build:native' };
   }
 }
 

@@ -233,12 +233,19 @@ export function runFlags(flags: Flags, record: string | undefined): RunFlags {
   if (config.linux !== null && images.kernel === undefined) {
     throw new UsageError('the configuration boots Linux: say which with --kernel');
   }
+  const jailPolicy = flags['jailPolicy'] as string | undefined;
+  if (config.jail === 'off' && jailPolicy !== undefined) {
+    throw new UsageError('--jail-policy goes with a jail, and there is none');
+  }
+  if (config.device === 'process' && config.scenario.steps.some((step) => 'hint' in step)) {
+    throw new UsageError('only a device in this process can be asked to hint: --device in-process');
+  }
   return {
     config,
     record,
     images,
     onTraceError: flags['onTraceError'] as 'stop' | 'go-on',
     console: flags['console'] as string | undefined,
-    jailPolicy: flags['jailPolicy'] as string | undefined,
+    jailPolicy,
   };
 }

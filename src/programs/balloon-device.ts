@@ -77,9 +77,8 @@ export class BalloonDeviceLane implements ProgramRoot {
     const { jail } = this.config;
     if (jail === 'off') return;
     const { channel, seccomp } = this;
-    enterJail({ channel, seccomp }, jail, () =>
-      channel.adopt({ slot: DEVICE_SLOTS.jail, name: 'jail' }),
-    );
+    const parent = channel.adopt({ slot: DEVICE_SLOTS.jail, name: 'jail' });
+    enterJail({ channel, seccomp }, jail, parent);
   }
 
   /**

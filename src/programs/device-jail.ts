@@ -61,48 +61,45 @@ export function checkJail(seccomp: SeccompHal, choice: JailChoice): void {
   throw new UnsupportedError(`This system has no seccomp(2) with ${lacks}`, REMEDY);
 }
 
-/** What a process sends its supervisor with the listener; the attachments are what matters. */
-const JAILED = Uint8Array.of(1);
+/** What a process tells its parent: it is jailed (and sends its listener, if there is one), or the system refused. */
+const JAILED = 1;
+const NOT_JAILED = 0;
 
 /**
- * Jails this process, for good. To be called when all is set up, and before the first byte of a guest is looked at.
+ * Jails this process, for good, and tells its parent. To be called when all is set up, and before the first byte of a guest
+ * is looked at.
  *
- * @param supervisor the channel to who shall be told; not used with `kill-process`.
+ * @param channel to the parent.
  * @throws UnsupportedError if the system refuses.
  */
 export function enterJail(
   hal: { readonly seccomp: SeccompHal; readonly channel: ChannelHal },
   choice: Exclude<JailChoice, 'off'>,
-  supervisor: () => number,
+  channel: number,
 ): void {
-  if (choice === 'kill-process') {
-    refusable(() => hal.seccomp.confine({ program: DEVICE_POLICY }));
-    return;
-  }
-  const channel = supervisor();
-  const jail = refusable(() => hal.seccomp.confineAndNotify({ program: DEVICE_POLICY }));
-  hal.channel.send({ channel, data: JAILED, attach: [jail.listener, jail.activity] });
-}
-
-function refusable<T>(enter: () => T): T {
+  let attach: number[] = [];
   try {
-    return enter();
+    if (choice === 'kill-process') hal.seccomp.confine({ program: DEVICE_POLICY });
+    else {
+      const { listener, activity } = hal.seccomp.confineAndNotify({ program: DEVICE_POLICY });
+      attach = [listener, activity];
+    }
   } catch (error) {
     if (!HalError.is(error) || error.code !== 'SYSCALL_FAILED') throw error;
+    hal.channel.send({ channel, data: Uint8Array.of(NOT_JAILED), attach });
     const { errno, syscall } = error;
-    throw new UnsupportedError(`The jail cannot be entered (${error.message})`, REMEDY, {
-      errno,
-      syscall,
-      cause: error,
-    });
+    const what = `The jail cannot be entered (${error.message})`;
+    throw new UnsupportedError(what, REMEDY, { errno, syscall, cause: error });
   }
+  hal.channel.send({ channel, data: Uint8Array.of(JAILED), attach });
 }
 
 export interface SupervisorOptions {
   readonly hal: { readonly seccomp: SeccompHal; readonly channel: ChannelHal };
   readonly events: Pick<EventSource, 'on'>;
-  /** Over which the jailed process sends its listener. */
+  /** Over which the process tells that it is jailed. */
   readonly channel: number;
+  readonly choice: Exclude<JailChoice, 'off'>;
   /** Called before the refused call is answered: who ends the process here keeps it from ever going on. */
   readonly onRefused: (refused: Refused) => void;
   /** The process sent something else. */
@@ -120,7 +117,7 @@ export class JailSupervisor {
     this.#options = options;
     const { events, hal, channel } = options;
     this.#subscriptions.push(
-      events.on(Channel, 'message', channel, ({ attached }) => this.#supervise(attached)),
+      events.on(Channel, 'message', channel, ({ data, attached }) => this.#hear(data, attached)),
     );
     hal.channel.listen({ channel });
   }
@@ -132,6 +129,14 @@ export class JailSupervisor {
       this.#options.hal.seccomp.closeListener({ listener: this.#listener });
     }
     this.#listener = undefined;
+  }
+
+  /** @throws UnsupportedError if the process could not be jailed: another one could not either. */
+  #hear(data: Uint8Array, attached: readonly number[]): void {
+    if (data[0] === NOT_JAILED) {
+      throw new UnsupportedError('The system refuses to jail the process of the device', REMEDY);
+    }
+    if (this.#options.choice === 'user-notify') this.#supervise(attached);
   }
 
   #supervise(attached: readonly number[]): void {

@@ -7,7 +7,7 @@ import {
 } from '../devices/virtio/vhost-user/frontend.js';
 import { Channel } from '../hal/channel.js';
 import type { HalOf } from '../hal/contract/define.js';
-import { HalError, UnsupportedError } from '../hal/contract/errors.js';
+import { HalError } from '../hal/contract/errors.js';
 import { type Nanoseconds, NS_PER_S } from '../hal/contract/units.js';
 import { Process } from '../hal/process.js';
 import type { Seccomp } from '../hal/seccomp.js';
@@ -21,8 +21,6 @@ export const DEVICE_SLOTS = { transport: 0, control: 1, backend: 2, jail: 3 } as
 
 const MAX_RESTARTS = 5;
 const RESTART_WINDOW_NS: Nanoseconds = 10 * NS_PER_S;
-/** How a lane's process ends where it cannot run at all, because the machine lacks something. */
-const UNSUPPORTED_CODE = 3;
 
 /** What to do when the device's process ends by itself, or for its jail. */
 export type DeviceExitChoice = 'restart' | 'stop';
@@ -92,8 +90,8 @@ export class DeviceProcess {
     const requests = hal.channel.pair({ name: 'transport' });
     const control = hal.channel.pair({ name: 'control' });
     const replies = hal.channel.pair({ name: 'backend' });
-    const jail =
-      this.#options.jail === 'user-notify' ? hal.channel.pair({ name: 'jail' }) : undefined;
+    const { jail: choice } = this.#options;
+    const jail = choice === 'off' ? undefined : hal.channel.pair({ name: 'jail' });
     const give = [
       requests.far,
       control.far,
@@ -111,7 +109,7 @@ export class DeviceProcess {
         replies.near,
         ...(jail === undefined ? [] : [jail.near]),
       ],
-      jail: jail === undefined ? undefined : this.#supervise(jail.near),
+      jail: this.#supervise(jail?.near),
       subscriptions: [
         events.on(Process, 'exited', process, ({ code, signal }) => this.#exited(code, signal)),
         events.on(Channel, 'closed', requests.near, () => this.#kill()),
@@ -159,12 +157,14 @@ export class DeviceProcess {
     this.#kill('asked for');
   }
 
-  #supervise(channel: number): JailSupervisor {
-    const { hal, events, onRefused } = this.#options;
+  #supervise(channel: number | undefined): JailSupervisor | undefined {
+    const { hal, events, onRefused, jail: choice } = this.#options;
+    if (channel === undefined || choice === 'off') return undefined;
     return new JailSupervisor({
       hal,
       events,
       channel,
+      choice,
       onRefused: (refused) => {
         onRefused(refused);
         this.#kill('its jail refused a system call');
@@ -212,17 +212,11 @@ export class DeviceProcess {
   }
 
   #exited(code: number, signal: string): void {
-    const { events, transport, lane, onRestart, onExit, jail } = this.#options;
+    const { events, transport, lane, onRestart, onExit } = this.#options;
     const how = signal === '' ? `ended with code ${code}` : endedBy(signal);
     const verdict = this.#current?.verdict;
     const reason = verdict === undefined ? how : `${how} (${verdict})`;
     this.#release();
-    if (jail !== 'off' && code === UNSUPPORTED_CODE) {
-      throw new UnsupportedError(
-        'The device could not be jailed on this system',
-        'Its process has said why; --no-jail runs it without a jail.',
-      );
-    }
     if (onExit === 'stop') {
       throw new DeviceProcessError(
         `the device's process ${reason}. It is not started again (--on-device-exit stop)`,

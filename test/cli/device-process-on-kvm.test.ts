@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -7,6 +7,7 @@ import { replayFile } from '../../src/cli/replay-command.js';
 import { parseBalloonConfig } from '../../src/programs/balloon-config.js';
 import { openTraceFile } from '../../src/trace/trace-file.js';
 import { whyNoKvm } from '../machine/kvm-lab.js';
+import { laneProcesses } from '../programs/lane-processes.js';
 
 const reason = whyNoKvm();
 /** Guests need hardware; without it these tests say why they are skipped. */
@@ -16,6 +17,8 @@ const name = (title: string): string => (reason === undefined ? title : `${title
 const BURST_MIB = 160;
 const PAGES = BURST_MIB * 256;
 const FULL = `micro-guest: balloon ${PAGES} pages`;
+/** Of this test's children and no other's. */
+const MARK = `"burstMiB":${BURST_MIB}`;
 const CONFIG = parseBalloonConfig({
   ramMiB: 256,
   seconds: 60,
@@ -23,21 +26,6 @@ const CONFIG = parseBalloonConfig({
   burstMiB: BURST_MIB,
   work: { touchBytes: 0 },
 });
-
-/** Processes of this one that run a lane. */
-function laneProcesses(): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return status.includes(`\nPPid:\t${process.pid}\n`) && command.includes('lane-main');
-      } catch {
-        return false;
-      }
-    });
-}
 
 async function run(path: string, onActual: (pages: number) => void) {
   const lines: string[] = [];
@@ -76,7 +64,7 @@ onKvm(name('a device in a process of its own: both lanes are recorded and replay
     ['device', 'stopped'],
   ]);
   t.is((await replayFile(path, { match: 'exact' })).verdict, 'identical');
-  t.deepEqual(laneProcesses(), [], 'nothing is left running');
+  t.deepEqual(laneProcesses(MARK), [], 'nothing is left running');
 });
 
 onKvm(name('killed in the middle of an inflate, the device goes on as device#2'), async (t) => {
@@ -84,7 +72,7 @@ onKvm(name('killed in the middle of an inflate, the device goes on as device#2')
   let killed: number | undefined;
   const { end, lines, lanes, notices } = await run(path, (pages) => {
     if (killed !== undefined || pages < PAGES / 4) return;
-    killed = laneProcesses()[0];
+    killed = laneProcesses(MARK)[0];
     if (killed !== undefined) process.kill(killed, 'SIGKILL');
   });
   t.not(killed, undefined);
@@ -97,7 +85,7 @@ onKvm(name('killed in the middle of an inflate, the device goes on as device#2')
   ]);
   t.true(notices.some((notice) => notice.includes('was ended by SIGKILL')));
   t.is((await replayFile(path, { match: 'exact' })).verdict, 'identical');
-  t.deepEqual(laneProcesses(), []);
+  t.deepEqual(laneProcesses(MARK), []);
 });
 
 onKvm(
@@ -107,7 +95,7 @@ onKvm(
     let stopped: number | undefined;
     const { end, lines, lanes, notices } = await run(path, (pages) => {
       if (stopped !== undefined || pages < PAGES / 4) return;
-      stopped = laneProcesses()[0];
+      stopped = laneProcesses(MARK)[0];
       if (stopped !== undefined) process.kill(stopped, 'SIGSTOP');
     });
     t.not(stopped, undefined);
@@ -123,6 +111,6 @@ onKvm(
       notices.join('\n'),
     );
     t.is((await replayFile(path, { match: 'exact' })).verdict, 'identical');
-    t.deepEqual(laneProcesses(), []);
+    t.deepEqual(laneProcesses(MARK), []);
   },
 );

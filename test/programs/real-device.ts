@@ -9,6 +9,7 @@ import {
 import { EventFd } from '../../src/hal/event-fd.js';
 import { Kvm } from '../../src/hal/kvm.js';
 import { Mmap } from '../../src/hal/mmap.js';
+import { Seccomp } from '../../src/hal/seccomp.js';
 import { virtioSlot } from '../../src/machine/layout.js';
 import { parseBalloonConfig } from '../../src/programs/balloon-config.js';
 import type { BalloonVmObserver } from '../../src/programs/balloon-vm.js';
@@ -25,6 +26,8 @@ export interface RealDeviceOptions {
   readonly record?: string;
   readonly filterPrograms?: ReadonlyMap<string, Uint8Array> | undefined;
   readonly observer?: BalloonVmObserver;
+  /** Takes the place of what this machine's seccomp offers. */
+  readonly probe?: ReturnType<HalOf<typeof Seccomp>['probe']>;
 }
 
 /**
@@ -42,7 +45,10 @@ export class RealDevice {
   #ramRegion = 0;
   #queues: DriverQueue[] = [];
 
+  readonly #options: RealDeviceOptions;
+
   constructor(options: RealDeviceOptions = {}) {
+    this.#options = options;
     const { address } = virtioSlot(0);
     this.driver = new MmioDriver({
       read: (offset, size) => this.#access(address + offset, new Uint8Array(size), false),
@@ -141,6 +147,8 @@ export class RealDevice {
     }
     return tapped(implementation, (contract, inner) => {
       if (contract === EventFd) this.#eventFd = inner as HalOf<typeof EventFd>;
+      const { probe } = this.#options;
+      if (contract === Seccomp && probe !== undefined) return { ...inner, probe: () => probe };
       if (contract !== Mmap) return inner;
       this.#mmap = inner as HalOf<typeof Mmap>;
       return { ...inner, load: () => ({ length: IMAGE.length, sha256: '' }) };

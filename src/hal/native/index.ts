@@ -1,7 +1,7 @@
 import type { AnyImplementation } from '../bind.js';
 import { Channel } from '../channel.js';
 import { Clock } from '../clock.js';
-import type { HalContract } from '../contract/define.js';
+import type { HalContract, HalOf } from '../contract/define.js';
 import { type Implementation, implement } from '../contract/implementation.js';
 import { Disk } from '../disk.js';
 import { Entropy } from '../entropy.js';
@@ -36,6 +36,16 @@ export function addonImplementation<C extends HalContract>(
     },
     { validates: true, dispose: () => session.close() },
   );
+}
+
+/** `Seccomp.probe` of this machine, outside of any program. @throws UnsupportedError without the addon. */
+export function probeSeccomp(): ReturnType<HalOf<typeof Seccomp>['probe']> {
+  const session = loadAddon().open();
+  try {
+    return fromAddon(Seccomp, session).probe();
+  } finally {
+    session.close();
+  }
 }
 
 export interface NativeOptions {

@@ -17,7 +17,7 @@ const rig = makeNativeRig({
 });
 const channels = rig.hal(Channel);
 const channel = channels.adopt({ slot: 0, name: 'link' });
-enterJail({ channel: channels, seccomp: rig.hal(Seccomp) }, 'user-notify', () => channel);
+enterJail({ channel: channels, seccomp: rig.hal(Seccomp) }, 'user-notify', channel);
 
 const CRASHES: Readonly<Record<string, () => unknown>> = {
   throw: () => {
