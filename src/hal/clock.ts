@@ -5,7 +5,7 @@ import { CLOSE_POLLED, COUNTER_BYTES, POLL_START, POLL_STOP } from './usual-sysc
 
 const timer = handle('timer');
 
-/** 32-bit arm has the call twice, and its C library takes the old one where there is no other. */
+/** 32-bit arm has the call twice, and its C library takes the old one where the times fit 32 bits. */
 const SET_TIME = syscall(
   { x86_64: 'timerfd_settime', aarch64: 'timerfd_settime', arm: 'timerfd_settime64' },
   { 1: 0 },
