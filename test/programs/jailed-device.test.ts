@@ -128,7 +128,7 @@ jailTest('a policy of before the change: the refusal names argument, call and li
   t.is(refused.during, 'mmap.discard');
   const text = readFileSync(policy, 'utf8').split('\n');
   const line = text.findIndex((each) => each.startsWith('madvise')) + 1;
-  t.true(jail.explain(refused).includes(`balloon_device.policy:${line} `), jail.explain(refused));
+  t.true(jail.explain(refused).includes(`balloon_device.policy:${line};`), jail.explain(refused));
   given.catch(() => {});
 });
 
