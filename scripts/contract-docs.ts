@@ -1,11 +1,11 @@
-import type {
-  Architecture,
-  CallSpec,
-  EventSpec,
-  FieldSpec,
-  HalContract,
-  SyscallUse,
-} from '../src/hal/contract/define.js';
+import type { CallSpec, EventSpec, FieldSpec, HalContract } from '../src/hal/contract/define.js';
+import {
+  type Architecture,
+  type Footprint,
+  type KnownArgument,
+  nameOn,
+  type SyscallUse,
+} from '../src/hal/contract/footprint.js';
 import { summarize } from '../src/hal/contract/schema.js';
 import type { ContractComments } from './contract-comments.js';
 
@@ -68,6 +68,7 @@ function entrySection(spec: CallSpec | EventSpec, comment: string): string {
         `Event, number ${spec.index}.`,
         comment,
         table('Field', spec.fields),
+        syscallTable(spec.definition.options.syscalls ?? []),
         eventNotes(spec),
       ],
       '',
@@ -104,25 +105,42 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 }
 
-function syscallTable(uses: readonly SyscallUse[]): string {
-  if (uses.length === 0) return '';
-  const rows = uses.map((use) => {
-    const names = ARCHITECTURES.map(
-      (arch) => `\`${typeof use.name === 'string' ? use.name : use.name[arch]}\``,
-    );
-    const constants = Object.entries(use.args ?? {}).map(
-      ([position, value]) => `${position}: \`${value}\``,
-    );
-    return `| ${names.join(' | ')} | ${constants.join(', ').replaceAll('|', '\\|')} |`;
-  });
-  const header = `| ${ARCHITECTURES.join(' | ')} | Constant arguments, by position |`;
+type AnyFootprint = Footprint<Readonly<Record<string, unknown>>>;
+
+function syscallTable(footprint: AnyFootprint): string {
+  if (footprint === 'node')
+    return "System calls of the native side: Node's own, which are measured.";
+  if (footprint.length === 0) return '';
+  const header = `| ${ARCHITECTURES.join(' | ')} | Known arguments, by position | How often |`;
   return [
     'System calls of the native side:',
     '',
     header,
-    '| --- | --- | --- | --- |',
-    ...rows,
+    '| --- | --- | --- | --- | --- |',
+    ...footprint.flatMap((use) =>
+      [use, ...use.instead].map((each) => syscallRow(each, each !== use)),
+    ),
   ].join('\n');
+}
+
+const TIMES = { once: 'once', optional: 'at most once', any: 'as often as it takes' } as const;
+
+function syscallRow(use: SyscallUse, isInstead: boolean): string {
+  const names = ARCHITECTURES.map((arch) => {
+    const name = nameOn(use, arch);
+    return name === undefined ? '' : `\`${name}\``;
+  });
+  const known = Object.entries(use.args ?? {}).map(
+    ([position, value]) => `${position}: ${knownText(value)}`,
+  );
+  const often = isInstead
+    ? 'or this instead'
+    : `${TIMES[use.times]}${use.each === undefined ? '' : ', for each of what the call is about'}`;
+  return `| ${names.join(' | ')} | ${known.join(', ').replaceAll('|', '\\|')} | ${often} |`;
+}
+
+function knownText(value: KnownArgument<never>): string {
+  return typeof value === 'function' ? 'from the call' : `\`${value}\``;
 }
 
 const EFFECTS = {

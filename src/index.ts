@@ -37,9 +37,9 @@ export {
   nanoseconds,
   retired,
   sizeInBytes,
-  syscall,
 } from './hal/contract/define.js';
 export { HalError, type HalErrorCode, UnsupportedError } from './hal/contract/errors.js';
+export { syscall } from './hal/contract/footprint.js';
 export { type Emitter, type Implementation, implement } from './hal/contract/implementation.js';
 export type { Bytes, GuestAddress, MiB, Nanoseconds, PageFrame } from './hal/contract/units.js';
 export {

@@ -11,6 +11,11 @@ export interface Lane<Config> {
   /** Devices and policies, bound for this configuration. The HAL and the reactor are bound by the profile. */
   readonly modules: (config: Config) => readonly ContainerModule[];
   readonly root: ServiceIdentifier<ProgramRoot>;
+  /**
+   * Of a lane that jails itself: the calls and events that it has once it is jailed, as in "mmap.discard". Where another lane
+   * does its work, in a run of a single process, a jail is judged by these.
+   */
+  readonly jailed?: readonly string[];
 }
 
 /**

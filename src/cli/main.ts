@@ -6,7 +6,8 @@ import {
 } from '../guest-image/architecture.js';
 import type { MatchMode } from '../hal/replay/matcher.js';
 import { packageVersion } from '../package-info.js';
-import { EXIT, explain } from './failure.js';
+import { EXIT, explain, UsageError } from './failure.js';
+import type { JailFlags } from './jail-check.js';
 import { wholeNumber } from './option-values.js';
 import { Output, outliveReaders } from './output.js';
 import { addRunOptions, runFlags } from './run-options.js';
@@ -33,12 +34,27 @@ function action(
   };
 }
 
+const JAIL_ARCHITECTURES = ['x86_64', 'aarch64', 'arm'] as const;
+
+/** The policy of another architecture parses, and says nothing of this one: there is no default. */
+function jailFlags(flags: Flags): JailFlags | undefined {
+  const policy = flags['jail'] as string | undefined;
+  if (policy === undefined) return undefined;
+  const arch = flags['arch'] as JailFlags['arch'] | undefined;
+  if (arch === undefined) {
+    throw new UsageError(`--jail needs the policy's --arch: ${JAIL_ARCHITECTURES.join(', ')}`);
+  }
+  const lanes = (flags['lane'] ?? []) as readonly string[];
+  return { policy, arch, dialect: flags['dialect'] as JailFlags['dialect'], lanes };
+}
+
 const EXAMPLES = `
 Examples:
   halyard demo                                       see all of it in half a minute
   halyard run --margin -300 --seconds 30 --record run.mcap
   halyard run --kernel vmlinuz --initrd initrd.gz --memory 1GiB --cpus 2
   halyard replay run.mcap                            without hardware, on any machine
+  halyard replay run.mcap --jail arm.policy --arch arm   what that jail would refuse
   halyard inspect run.mcap --turn 12                 every call of one turn
   halyard seccomp test policy-tests.json             seccomp policies, checked without their machine
 
@@ -85,16 +101,26 @@ halyard
       .default('exact'),
   )
   .option('--program <module>', 'the module that exports the recorded program, if it is not ours')
+  .option('--jail <policy>', 'a seccomp policy: say what it would do to the run; needs --arch')
+  .addOption(
+    new Option('--arch <arch>', 'the architecture of the policy').choices(JAIL_ARCHITECTURES),
+  )
+  .addOption(
+    new Option('--dialect <dialect>', 'the language of the policy')
+      .choices(['minijail-python', 'minijail-c'])
+      .default('minijail-python'),
+  )
+  .option(
+    '--lane <names...>',
+    'judge all that these lanes do; without it, what the jailed process does',
+  )
   .option('--json', 'print one JSON value')
   .action(
     action(async (output, flags, [files]) => {
       const { replayCommand } = await import('./replay-command.js');
       const match = flags['match'] as MatchMode;
-      return replayCommand(
-        files as string[],
-        { match, program: flags['program'] as string | undefined },
-        output,
-      );
+      const program = flags['program'] as string | undefined;
+      return replayCommand(files as string[], { match, program, jail: jailFlags(flags) }, output);
     }),
   );
 

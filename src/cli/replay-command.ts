@@ -17,12 +17,15 @@ import {
 } from '../trace/trace-file.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import { allHold, showFindings } from './findings.js';
+import type { JailCheck, JailFlags, JailReport } from './jail-check.js';
 import type { Output } from './output.js';
 import { findProgram } from './programs.js';
 
 export interface ReplayFlags {
   readonly match: MatchMode;
   readonly program?: string | undefined;
+  /** The jail under which the replay is judged. */
+  readonly jail?: JailFlags | undefined;
 }
 
 export interface LaneResult {
@@ -44,6 +47,8 @@ export interface ReplayResult {
   /** What the recorded configuration says that a run must show; empty if nothing. */
   readonly findings: readonly Finding[];
   readonly warnings: readonly string[];
+  /** What the jail says of it; undefined if none was asked for, or if it diverged. */
+  readonly jail: JailReport | undefined;
 }
 
 /** Replays every lane of a trace. A divergence is a result; a damaged file is an error. */
@@ -68,6 +73,8 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
   }
   const config = program.parseConfig(trace.program.config);
   const check = program.check?.(config);
+  const jail = await jailCheck(flags.jail);
+  const recorded = trace.lanes.map(({ name }) => name);
   const started = performance.now();
   const lanes: LaneResult[] = [];
   const span = { first: Number.POSITIVE_INFINITY, last: 0 };
@@ -79,7 +86,14 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
       },
     };
     const extra = check?.lane === lane.name ? check.modules : [];
-    const options = { match: flags.match, complete: lane.outcome === 'stopped', observer, extra };
+    const sink = jail?.sink(program, recorded, lane.name);
+    const options = {
+      match: flags.match,
+      complete: lane.outcome === 'stopped',
+      observer,
+      extra,
+      ...(sink === undefined ? {} : { sink }),
+    };
     try {
       const { turns, calls } = readLane(trace, lane, (source) =>
         replayLane(program, lane.name, config, source, options),
@@ -95,7 +109,17 @@ async function replayTrace(trace: TraceFile, flags: ReplayFlags): Promise<Replay
     const reason = 'it holds no turn: the recording broke off before the first';
     throw new TraceFormatError('TRACE_TRUNCATED', path, 0, reason);
   }
-  return result(trace, flags, 'identical', lanes, span, started, { findings: check?.findings() });
+  return result(trace, flags, 'identical', lanes, span, started, {
+    findings: check?.findings(),
+    jail: jail?.report(),
+  });
+}
+
+/** Policies and their tables are loaded for who asks for them alone: a plain replay starts without. */
+async function jailCheck(flags: JailFlags | undefined): Promise<JailCheck | undefined> {
+  if (flags === undefined) return undefined;
+  const { JailCheck } = await import('./jail-check.js');
+  return new JailCheck(flags);
 }
 
 function result(
@@ -105,7 +129,11 @@ function result(
   lanes: readonly LaneResult[],
   span: { first: number; last: number },
   started: number,
-  found: { divergence?: DivergenceReport; findings?: readonly Finding[] | undefined },
+  found: {
+    divergence?: DivergenceReport;
+    findings?: readonly Finding[] | undefined;
+    jail?: JailReport | undefined;
+  },
 ): ReplayResult {
   return {
     file: trace.path,
@@ -117,6 +145,7 @@ function result(
     divergence: found.divergence,
     findings: found.findings ?? [],
     warnings: trace.warnings,
+    jail: found.jail,
   };
 }
 
@@ -137,9 +166,8 @@ export async function replayCommand(
     try {
       const replayed = await replayFile(file, flags);
       results.push(replayed);
-      show(replayed, output);
-      if (replayed.verdict === 'diverged' || !allHold(replayed.findings))
-        exitCode = Math.max(exitCode, EXIT.failed);
+      await show(replayed, output);
+      if (isFailed(replayed)) exitCode = Math.max(exitCode, EXIT.failed);
     } catch (error) {
       const { line, exitCode: code, code: name } = explain(error);
       output.warn(line);
@@ -151,7 +179,11 @@ export async function replayCommand(
   return exitCode;
 }
 
-function show(replayed: ReplayResult, output: Output): void {
+function isFailed({ verdict, findings, jail }: ReplayResult): boolean {
+  return verdict === 'diverged' || !allHold(findings) || jail?.verdict === 'refused';
+}
+
+async function show(replayed: ReplayResult, output: Output): Promise<void> {
   for (const warning of replayed.warnings) output.warn(`${replayed.file}: ${warning}`);
   for (const { lane, turns, calls, outcome } of replayed.lanes) {
     output.line(
@@ -170,4 +202,7 @@ function show(replayed: ReplayResult, output: Output): void {
     `${replayed.file}: identical (${match}); ${recordedSeconds.toFixed(1)} s of run replayed in ` +
       `${(replaySeconds * 1000).toFixed(0)} ms, ${factor} times as fast`,
   );
+  if (replayed.jail === undefined) return;
+  const { showJail } = await import('./jail-check.js');
+  showJail(replayed.file, replayed.jail, output);
 }

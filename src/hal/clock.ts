@@ -1,13 +1,16 @@
 import { handle, text, u32 } from './contract/codec.js';
-import { call, defineHal, event, type HalOf, nanoseconds, syscall } from './contract/define.js';
+import { call, defineHal, event, type HalOf, nanoseconds } from './contract/define.js';
+import { syscall } from './contract/footprint.js';
+import { CLOSE_POLLED, COUNTER_BYTES, POLL_START, POLL_STOP } from './usual-syscalls.js';
 
 const timer = handle('timer');
 
 /** 32-bit arm has the call twice, and its C library takes the old one where the times fit 32 bits. */
-const setTime = [
-  syscall('timerfd_settime'),
-  syscall({ x86_64: 'timerfd_settime', aarch64: 'timerfd_settime', arm: 'timerfd_settime64' }),
-];
+const SET_TIME = syscall(
+  { x86_64: 'timerfd_settime', aarch64: 'timerfd_settime', arm: 'timerfd_settime64' },
+  { 1: 0 },
+  { instead: [syscall({ arm: 'timerfd_settime' }, { 1: 0 })] },
+);
 
 /** Monotonic time and timers (CLOCK_MONOTONIC, timerfd). */
 export const Clock = defineHal('clock', {
@@ -17,9 +20,14 @@ export const Clock = defineHal('clock', {
     {
       returns: nanoseconds,
       syscalls: [
+        // Where the vDSO cannot tell it.
         syscall(
           { x86_64: 'clock_gettime', aarch64: 'clock_gettime', arm: 'clock_gettime64' },
           { 0: 'CLOCK_MONOTONIC' },
+          {
+            times: 'optional',
+            instead: [syscall({ arm: 'clock_gettime' }, { 0: 'CLOCK_MONOTONIC' })],
+          },
         ),
       ],
     },
@@ -37,19 +45,15 @@ export const Clock = defineHal('clock', {
   /** (Re)starts a timer: first after `first` (at least 1 ns), then every `period`; 0 means once. */
   arm: call(
     { timer, first: nanoseconds, period: nanoseconds },
-    {
-      syscalls: setTime,
-    },
+    { syscalls: [SET_TIME, ...POLL_START] },
   ),
   /** Stops a timer. An expiry that is already queued is dropped. */
-  disarm: call(
-    { timer },
-    {
-      syscalls: setTime,
-    },
-  ),
-  closeTimer: call({ timer }, { syscalls: [syscall('close')] }),
+  disarm: call({ timer }, { syscalls: [...POLL_STOP, SET_TIME] }),
+  closeTimer: call({ timer }, { syscalls: CLOSE_POLLED }),
   /** A timer expired, `count` times since the last event. */
-  expired: event({ timer, count: u32 }, { key: 'timer' }),
+  expired: event(
+    { timer, count: u32 },
+    { key: 'timer', syscalls: [syscall('read', { 2: COUNTER_BYTES }), ...POLL_STOP] },
+  ),
 });
 export type Clock = HalOf<typeof Clock>;

@@ -1,6 +1,8 @@
 import { byteRanges } from './contract/arrays.js';
 import { bool, handle, text } from './contract/codec.js';
-import { call, defineHal, type HalOf, sizeInBytes, syscall } from './contract/define.js';
+import { call, defineHal, type HalOf, sizeInBytes } from './contract/define.js';
+import { syscall } from './contract/footprint.js';
+import { FCNTL, FSTAT, openFlags } from './usual-syscalls.js';
 
 const disk = handle('disk');
 const region = handle('region');
@@ -27,9 +29,12 @@ export const Disk = defineHal('disk', {
     {
       returns: { disk, size: sizeInBytes },
       syscalls: [
-        syscall('openat'),
-        syscall({ x86_64: 'fstat', aarch64: 'fstat', arm: 'fstat64' }),
-        syscall({ x86_64: 'fcntl', aarch64: 'fcntl', arm: 'fcntl64' }, { 1: 'F_OFD_SETLK' }),
+        syscall('openat', {
+          2: (a, architecture) =>
+            openFlags(`${a.readOnly ? 'O_RDONLY' : 'O_RDWR'}|O_CLOEXEC|O_NONBLOCK`, architecture),
+        }),
+        ...FSTAT,
+        syscall(FCNTL, { 1: 'F_OFD_SETLK' }),
       ],
     },
   ),
@@ -42,21 +47,39 @@ export const Disk = defineHal('disk', {
    * The length is less than the ranges' only if the file has been cut short since it was opened. After an error some of
    * the ranges may have been filled.
    */
-  readInto: call(transfer, { returns: moved, syscalls: [syscall('pread64')] }),
+  readInto: call(transfer, {
+    returns: moved,
+    syscalls: [syscall('pread64', {}, { times: 'any' })],
+  }),
 
   /** Writes the ranges of the region, in their order, from `offset` on. After an error some may have been written. */
-  writeFrom: call(transfer, { returns: moved, syscalls: [syscall('pwrite64')] }),
+  writeFrom: call(transfer, {
+    returns: moved,
+    syscalls: [syscall('pwrite64', {}, { times: 'any' })],
+  }),
 
   /** What was written is on stable storage when this returns. */
-  flush: call({ disk }, { syscalls: [syscall('fdatasync')] }),
+  flush: call({ disk }, { syscalls: [syscall('fdatasync', {}, { times: 'optional' })] }),
 
   /** Gives up bytes of the file; they read as zero afterwards. Fails with EOPNOTSUPP where the file system cannot. */
   discard: call(
     { disk, offset: sizeInBytes, length: sizeInBytes },
-    { syscalls: [syscall('fallocate', { 1: 'FALLOC_FL_PUNCH_HOLE|FALLOC_FL_KEEP_SIZE' })] },
+    {
+      syscalls: [
+        syscall(
+          'fallocate',
+          {
+            1: 'FALLOC_FL_PUNCH_HOLE|FALLOC_FL_KEEP_SIZE',
+            2: (a) => a.offset,
+            3: (a) => a.length,
+          },
+          { times: 'optional' },
+        ),
+      ],
+    },
   ),
 
   /** Closes it and gives up its lock. Its handle is never given out again. */
-  close: call({ disk }, { syscalls: [syscall('close')] }),
+  close: call({ disk }, { syscalls: [syscall('close', {}, { times: 'optional' })] }),
 });
 export type Disk = HalOf<typeof Disk>;

@@ -1,6 +1,8 @@
 import { bytes } from './contract/arrays.js';
 import { text, u32 } from './contract/codec.js';
-import { call, defineHal, type HalOf, syscall } from './contract/define.js';
+import { call, defineHal, type HalOf } from './contract/define.js';
+import { syscall } from './contract/footprint.js';
+import { CLOSE, OPEN_TO_READ } from './usual-syscalls.js';
 
 /** The few files of /sys and /proc that policies read. Raw bytes, so that a parser can change under old recordings. */
 export const HostFiles = defineHal('host-files', {
@@ -9,7 +11,7 @@ export const HostFiles = defineHal('host-files', {
     { path: text, maxBytes: u32 },
     {
       returns: bytes,
-      syscalls: [syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }), syscall('read'), syscall('close')],
+      syscalls: [OPEN_TO_READ, syscall('read', { 2: (a) => a.maxBytes }), CLOSE],
     },
   ),
 });

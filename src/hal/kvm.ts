@@ -7,8 +7,8 @@ import {
   guestAddress,
   type HalOf,
   sizeInBytes,
-  syscall,
 } from './contract/define.js';
+import { syscall } from './contract/footprint.js';
 
 const vm = handle('vm');
 const vcpu = handle('vcpu');

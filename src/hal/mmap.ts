@@ -1,14 +1,31 @@
 import { byteRanges, bytes, out, u16Array, u32Array, u32Runs } from './contract/arrays.js';
 import { handle, oneOf, text, u16, u32 } from './contract/codec.js';
-import { call, defineHal, type HalOf, sizeInBytes, syscall } from './contract/define.js';
+import { call, defineHal, type HalOf, sizeInBytes } from './contract/define.js';
 import { acquire } from './contract/effects.js';
+import { syscall } from './contract/footprint.js';
 import { asBytes, plainRead, plainWrite } from './contract/memory-effects.js';
+import { CLOSE, FCNTL, FSTAT, mapShared, OPEN_TO_READ, sealedMemfd } from './usual-syscalls.js';
 
 const region = handle('region');
 
-/** What the C library makes of fstat(2) and fcntl(2). */
-const fstat = syscall({ x86_64: 'fstat', aarch64: 'fstat', arm: 'statx' });
-const FCNTL = { x86_64: 'fcntl', aarch64: 'fcntl', arm: 'fcntl64' } as const;
+/** A plain file for reading, by its path. */
+const OPEN_FILE = [OPEN_TO_READ, ...FSTAT];
+/** Its content, some at a time. */
+const READ_FILE = [syscall('read', {}, { times: 'any' }), CLOSE];
+
+const sizeOf = ({ size }: { readonly size: number }): number => size;
+
+interface Adopted {
+  readonly size: number;
+  readonly offset: number;
+}
+
+/** The lengths of the ranges, as the second argument of a call for each; nothing is done for an empty one. */
+function lengths(ranges: Float64Array): readonly Readonly<Record<number, number>>[] {
+  return Array.from(ranges)
+    .filter((length, at) => at % 2 === 1 && length > 0)
+    .map((length) => ({ 1: length }));
+}
 
 /**
  * Memory that a guest and its devices share. A region is a handle; no pointer and no raw view of it leaves the
@@ -20,15 +37,7 @@ export const Mmap = defineHal('mmap', {
     { name: text, size: sizeInBytes },
     {
       returns: region,
-      syscalls: [
-        syscall('memfd_create', { 1: 'MFD_CLOEXEC|MFD_ALLOW_SEALING' }),
-        syscall({ x86_64: 'ftruncate', aarch64: 'ftruncate', arm: 'ftruncate64' }),
-        syscall(FCNTL, { 1: 'F_ADD_SEALS' }),
-        syscall(
-          { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
-          { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
-        ),
-      ],
+      syscalls: [...sealedMemfd(sizeOf), mapShared({ size: sizeOf })],
     },
   ),
 
@@ -41,18 +50,15 @@ export const Mmap = defineHal('mmap', {
     {
       returns: region,
       syscalls: [
-        fstat,
+        ...FSTAT,
         syscall(FCNTL, { 1: 'F_GET_SEALS' }),
-        syscall(
-          { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
-          { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
-        ),
+        mapShared<Adopted>({ size: sizeOf, offset: (a) => a.offset }),
       ],
     },
   ),
 
   /** Unmaps and closes a region. Its handle is never given out again. */
-  closeRegion: call({ region }, { syscalls: [syscall('munmap'), syscall('close')] }),
+  closeRegion: call({ region }, { syscalls: [syscall('munmap'), CLOSE] }),
 
   /** Fills `into` with the bytes at `offset`. A plain read: no ordering. */
   read: call({ region, offset: sizeInBytes, into: out(bytes) }, { effect: plainRead() }),
@@ -95,7 +101,7 @@ export const Mmap = defineHal('mmap', {
   discard: call(
     { region, ranges: byteRanges },
     {
-      syscalls: [syscall('madvise', { 2: 'MADV_REMOVE' })],
+      syscalls: [syscall('madvise', { 2: 'MADV_REMOVE' }, { each: (a) => lengths(a.ranges) })],
       effect: { kind: 'release', space: (a) => a.region, ranges: (a) => a.ranges },
     },
   ),
@@ -105,17 +111,12 @@ export const Mmap = defineHal('mmap', {
     { region, offset: sizeInBytes, path: text },
     {
       returns: { length: sizeInBytes, sha256: text },
-      syscalls: [
-        syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }),
-        fstat,
-        syscall('read'),
-        syscall('close'),
-      ],
+      syscalls: [...OPEN_FILE, ...READ_FILE],
     },
   ),
 
   /** How much of the region the host really holds in memory: allocated blocks of the memfd. */
-  residency: call({ region }, { returns: sizeInBytes, syscalls: [fstat] }),
+  residency: call({ region }, { returns: sizeInBytes, syscalls: FSTAT }),
 
   /** How pages of this region are given back, and the host's page size. */
   describe: call(
@@ -144,11 +145,12 @@ export const Mmap = defineHal('mmap', {
     {
       returns: { length: sizeInBytes, fileLength: sizeInBytes, sha256: text },
       syscalls: [
-        syscall('openat', { 2: 'O_RDONLY|O_CLOEXEC' }),
-        fstat,
-        syscall({ x86_64: 'lseek', aarch64: 'lseek', arm: '_llseek' }),
-        syscall('read'),
-        syscall('close'),
+        ...OPEN_FILE,
+        syscall(
+          { x86_64: 'lseek', aarch64: 'lseek', arm: '_llseek' },
+          { 1: (a) => a.fileOffset, 2: 'SEEK_SET' },
+        ),
+        ...READ_FILE,
       ],
     },
   ),

@@ -1,6 +1,17 @@
 import { bytes, list } from './contract/arrays.js';
 import { bool, handle, oneOf, text, u32, u64 } from './contract/codec.js';
-import { call, defineHal, event, type HalOf, syscall } from './contract/define.js';
+import { call, defineHal, event, type HalOf } from './contract/define.js';
+import { syscall } from './contract/footprint.js';
+import {
+  CLOSE,
+  FCNTL,
+  FSTAT,
+  mapShared,
+  OPEN_TO_READ,
+  POLL_START,
+  POLL_STOP,
+  sealedMemfd,
+} from './usual-syscalls.js';
 
 /** "Operation not permitted" (errno(3)). */
 export const EPERM = 1;
@@ -9,12 +20,19 @@ const attachment = handle('attachment');
 const listener = handle('seccomp listener');
 const refusal = handle('refusal');
 
-const FCNTL = { x86_64: 'fcntl', aarch64: 'fcntl', arm: 'fcntl64' } as const;
-const mapActivity = syscall(
-  { x86_64: 'mmap', aarch64: 'mmap', arm: 'mmap2' },
-  { 2: 'PROT_READ|PROT_WRITE', 3: 'MAP_SHARED' },
-);
-const noNewPrivileges = syscall('prctl', { 0: 'PR_SET_NO_NEW_PRIVS', 1: 1 });
+const LISTENER_FLAGS =
+  'SECCOMP_FILTER_FLAG_TSYNC|SECCOMP_FILTER_FLAG_TSYNC_ESRCH|SECCOMP_FILTER_FLAG_NEW_LISTENER';
+
+/** seccomp(2) with a filter, or without one: then the kernel's error says whether it knows the flags. */
+const setFilter = (flags: string | number, program = {}) =>
+  syscall('seccomp', { 0: 'SECCOMP_SET_MODE_FILTER', 1: flags, ...program });
+const noNewPrivileges = syscall('prctl', { 0: 'PR_SET_NO_NEW_PRIVS', 1: 1, 2: 0, 3: 0, 4: 0 });
+const install = [noNewPrivileges, setFilter('SECCOMP_FILTER_FLAG_TSYNC')];
+
+/** A listener's structures may be larger in another kernel, which tells their sizes. */
+const notifySizes = syscall('seccomp', { 0: 'SECCOMP_GET_NOTIF_SIZES', 1: 0 });
+/** poll(2), without waiting. */
+const look = syscall({ x86_64: 'poll', arm: 'poll', aarch64: 'ppoll' });
 
 /** Jails (seccomp(2)): how this process enters one, and how it supervises another that has. */
 export const Seccomp = defineHal('seccomp', {
@@ -24,9 +42,11 @@ export const Seccomp = defineHal('seccomp', {
     {
       returns: { filter: bool, tsync: bool, userNotify: bool },
       syscalls: [
-        syscall('seccomp', { 0: 'SECCOMP_GET_ACTION_AVAIL' }),
-        // Without a program: the kernel's error says whether it knows the flags.
-        syscall('seccomp', { 0: 'SECCOMP_SET_MODE_FILTER', 2: 0 }),
+        setFilter(0, { 2: 0 }),
+        setFilter('SECCOMP_FILTER_FLAG_TSYNC', { 2: 0 }),
+        syscall('seccomp', { 0: 'SECCOMP_GET_ACTION_AVAIL', 1: 0 }),
+        // Not where it does not know what a listener is.
+        { ...setFilter(LISTENER_FLAGS, { 2: 0 }), times: 'optional' },
       ],
     },
   ),
@@ -34,15 +54,7 @@ export const Seccomp = defineHal('seccomp', {
    * Installs a cBPF program (an array of struct sock_filter, 8 bytes each) for all threads of this process, after
    * PR_SET_NO_NEW_PRIVS. It cannot be taken back.
    */
-  install: call(
-    { program: bytes },
-    {
-      syscalls: [
-        noNewPrivileges,
-        syscall('seccomp', { 0: 'SECCOMP_SET_MODE_FILTER', 1: 'SECCOMP_FILTER_FLAG_TSYNC' }),
-      ],
-    },
-  ),
+  install: call({ program: bytes }, { syscalls: install }),
   /**
    * Jails all threads of this process under a program that the native side knows by this name, with a test in front of it:
    * tgkill(2) may name no other process. What is refused ends the process, and nobody learns what it was but the audit log.
@@ -52,11 +64,7 @@ export const Seccomp = defineHal('seccomp', {
     { program: text },
     {
       returns: { instructions: u32, sha256: text },
-      syscalls: [
-        syscall('getpid'),
-        noNewPrivileges,
-        syscall('seccomp', { 0: 'SECCOMP_SET_MODE_FILTER', 1: 'SECCOMP_FILTER_FLAG_TSYNC' }),
-      ],
+      syscalls: [syscall('getpid'), ...install],
     },
   ),
   /**
@@ -69,16 +77,11 @@ export const Seccomp = defineHal('seccomp', {
     {
       returns: { instructions: u32, sha256: text, listener: attachment, activity: attachment },
       syscalls: [
-        syscall('memfd_create', { 1: 'MFD_CLOEXEC|MFD_ALLOW_SEALING' }),
-        syscall({ x86_64: 'ftruncate', aarch64: 'ftruncate', arm: 'ftruncate64' }),
-        syscall(FCNTL, { 1: 'F_ADD_SEALS' }),
-        mapActivity,
         syscall('getpid'),
+        ...sealedMemfd(),
+        mapShared(),
         noNewPrivileges,
-        syscall('seccomp', {
-          0: 'SECCOMP_SET_MODE_FILTER',
-          1: 'SECCOMP_FILTER_FLAG_TSYNC|SECCOMP_FILTER_FLAG_TSYNC_ESRCH|SECCOMP_FILTER_FLAG_NEW_LISTENER',
-        }),
+        setFilter(LISTENER_FLAGS),
       ],
     },
   ),
@@ -90,11 +93,7 @@ export const Seccomp = defineHal('seccomp', {
     { listener: attachment, activity: attachment },
     {
       returns: listener,
-      syscalls: [
-        syscall({ x86_64: 'fstat', aarch64: 'fstat', arm: 'statx' }),
-        syscall(FCNTL, { 1: 'F_GET_SEALS' }),
-        mapActivity,
-      ],
+      syscalls: [...FSTAT, syscall(FCNTL, { 1: 'F_GET_SEALS' }), mapShared(), CLOSE, ...POLL_START],
     },
   ),
   /**
@@ -105,7 +104,7 @@ export const Seccomp = defineHal('seccomp', {
   answer: call(
     { refusal, verdict: oneOf('fail', 'pass'), errno: u32 },
     {
-      syscalls: [syscall('ioctl', { 1: 'SECCOMP_IOCTL_NOTIF_SEND' })],
+      syscalls: [notifySizes, syscall('ioctl', { 1: 'SECCOMP_IOCTL_NOTIF_SEND' })],
       answers: {
         event: 'refused',
         key: 'refusal',
@@ -118,7 +117,10 @@ export const Seccomp = defineHal('seccomp', {
     },
   ),
   /** Supervises no longer: what is refused from now on fails with ENOSYS. */
-  closeListener: call({ listener }, { syscalls: [syscall('close')] }),
+  closeListener: call(
+    { listener },
+    { syscalls: [...POLL_STOP, ...POLL_STOP, syscall('munmap'), CLOSE] },
+  ),
   /**
    * A supervised process made a system call that its policy refuses, and waits for the answer. Architecture (AUDIT_ARCH_*),
    * number and arguments are the kernel's; addresses among the arguments are the other process's own. `thread` is the
@@ -136,7 +138,19 @@ export const Seccomp = defineHal('seccomp', {
       isMainThread: bool,
       during: text,
     },
-    { key: 'listener' },
+    {
+      key: 'listener',
+      syscalls: [
+        look,
+        notifySizes,
+        syscall('ioctl', { 1: 'SECCOMP_IOCTL_NOTIF_RECV' }),
+        // What the thread is called.
+        OPEN_TO_READ,
+        syscall('read', {}, { times: 'optional' }),
+        { ...CLOSE, times: 'optional' },
+        syscall('ioctl', { 1: 'SECCOMP_IOCTL_NOTIF_ID_VALID' }),
+      ],
+    },
   ),
 });
 export type Seccomp = HalOf<typeof Seccomp>;

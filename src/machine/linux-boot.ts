@@ -1,5 +1,5 @@
-import type { Architecture } from '../hal/contract/define.js';
 import { UnsupportedError } from '../hal/contract/errors.js';
+import type { Architecture } from '../hal/contract/footprint.js';
 import { arm64Linux } from './arm64-linux.js';
 import type { GuestBoot } from './guest-boot.js';
 import type { LinuxGuest } from './linux-guest.js';

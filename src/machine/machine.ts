@@ -1,5 +1,5 @@
 import { GuestMemory, type RamPart } from '../devices/virtio/guest-memory.js';
-import type { Architecture } from '../hal/contract/define.js';
+import type { Architecture } from '../hal/contract/footprint.js';
 import type { Bytes } from '../hal/contract/units.js';
 import type { EventSource } from '../reactor/reactor.js';
 import { Bus } from './bus.js';

@@ -1,6 +1,7 @@
 import type { GuestMemory } from '../devices/virtio/guest-memory.js';
-import type { Architecture, HalOf } from '../hal/contract/define.js';
+import type { HalOf } from '../hal/contract/define.js';
 import { UnsupportedError } from '../hal/contract/errors.js';
+import type { Architecture } from '../hal/contract/footprint.js';
 import type { Bytes, GuestAddress } from '../hal/contract/units.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Mmap } from '../hal/mmap.js';

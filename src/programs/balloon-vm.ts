@@ -29,7 +29,7 @@ import {
   ramBytes,
 } from './balloon-config.js';
 import { BalloonDeviceLane } from './balloon-device.js';
-import type { Refused } from './device-jail.js';
+import { DEVICE_ENTRIES, type Refused } from './device-jail.js';
 import { RecoveryCheck } from './recovery-check.js';
 import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
 import { VmBalloon } from './vm-balloon.js';
@@ -292,6 +292,7 @@ export const balloonVm: Program<BalloonVmConfig> = {
     },
     device: {
       root: BalloonDeviceLane,
+      jailed: DEVICE_ENTRIES,
       modules: (config) => [
         new ContainerModule(({ bind }) => {
           bind(BALLOON_VM_CONFIG).toConstantValue(config);

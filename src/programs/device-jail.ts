@@ -17,6 +17,34 @@ export const DEVICE_POLICY = 'balloon_device';
 /** What the device's process may not do, as its parent learns it. */
 export type Refused = HalEvents<typeof Seccomp>['refused'];
 
+/** What the device has of the HAL once it is jailed; test/programs holds it to the recordings. */
+export const DEVICE_ENTRIES: readonly string[] = [
+  'channel.close',
+  'channel.closed',
+  'channel.listen',
+  'channel.message',
+  'channel.send',
+  'event-fd.adopt',
+  'event-fd.close',
+  'event-fd.signal',
+  'event-fd.signalled',
+  'event-fd.watch',
+  'mmap.adoptRegion',
+  'mmap.andU32',
+  'mmap.closeRegion',
+  'mmap.describe',
+  'mmap.discard',
+  'mmap.loadAcquireU16',
+  'mmap.loadAcquireU32',
+  'mmap.orU32',
+  'mmap.read',
+  'mmap.readU16Array',
+  'mmap.readU32Array',
+  'mmap.storeReleaseU16',
+  'mmap.write',
+  'mmap.writeU32Array',
+];
+
 type SeccompHal = HalOf<typeof Seccomp>;
 type ChannelHal = HalOf<typeof Channel>;
 

@@ -32,6 +32,7 @@ const LAYERS: readonly Layer[] = [
   { folder: 'src/devices/', may: ['src/hal/', 'src/reactor/'], packages: INJECTION },
   { folder: 'src/policy/', may: ['src/hal/', 'src/reactor/'], packages: INJECTION },
   { folder: 'src/seccomp/', may: [] },
+  { folder: 'src/verdict/', may: ['src/hal/', 'src/seccomp/'] },
   {
     folder: 'src/machine/',
     may: ['src/hal/', 'src/devices/', 'src/reactor/'],

@@ -1,26 +1,9 @@
 import { type Codec, type Fields, quantity, type ValueOf, type ValuesOf } from './codec.js';
 import type { Effect } from './effects.js';
+import type { Footprint } from './footprint.js';
 import { KIND, type Kind } from './packed-values.js';
 import type { Bytes, GuestAddress, Nanoseconds } from './units.js';
 import { tagOf, WIRE_LENGTH, WIRE_VARINT } from './wire.js';
-
-/** Architectures by the kernel's names. */
-export type Architecture = 'x86_64' | 'aarch64' | 'arm';
-
-/** One system call that the native side of a HAL call makes. */
-export interface SyscallUse {
-  /** The name, or the name on each architecture where they differ (mmap and mmap2). */
-  readonly name: string | Readonly<Record<Architecture, string>>;
-  /** Arguments that are constant, by position: a constant's name or a number. */
-  readonly args?: Readonly<Record<number, string | number>>;
-}
-
-export function syscall(
-  name: SyscallUse['name'],
-  args?: Readonly<Record<number, string | number>>,
-): SyscallUse {
-  return args === undefined ? { name } : { name, args };
-}
 
 type Returns = Codec<unknown> | Fields | undefined;
 export type ResultOf<R> =
@@ -35,7 +18,8 @@ export type ResultOf<R> =
 export interface CallOptions<A extends Fields, R extends Returns> {
   /** What comes back: one value, or named values. */
   readonly returns?: R;
-  readonly syscalls?: readonly SyscallUse[];
+  /** The system calls of the native side, checked against strace(1); without it there are none. */
+  readonly syscalls?: Footprint<ValuesOf<A>>;
   /** How order matters, for `effects` matching. Without it the call is a fence: exact and in order. */
   readonly effect?: Effect<ValuesOf<A>>;
   /** The event that this call answers: it is allowed exactly once for each delivery. */
@@ -58,6 +42,8 @@ export interface EventOptions<F extends Fields> {
   /** The handle that says whom the event is for. */
   readonly key?: keyof F & string;
   readonly receives?: { readonly link: keyof F & string; readonly data: keyof F & string };
+  /** The system calls by which the native side learns of it. */
+  readonly syscalls?: Footprint<ValuesOf<F>>;
 }
 
 export interface CallDefinition<A extends Fields = Fields, R extends Returns = Returns> {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import test, { type ExecutionContext, type TestFn } from 'ava';
 import { HalError } from '../../../src/hal/contract/errors.js';
@@ -40,7 +41,14 @@ export function whyNoJail(): string | undefined {
   }
 }
 
-function orSkip(reason: string | undefined): TestFn {
+/** Why nothing can be looked at with strace(1) here, or undefined. */
+export function whyNoStrace(): string | undefined {
+  const { status } = spawnSync('strace', ['-f', '-o', '/dev/null', process.execPath, '-v']);
+  return status === 0 ? undefined : 'no strace, or it may not trace';
+}
+
+/** `test`, or what registers skipped tests with this reason. */
+export function orSkip(reason: string | undefined): TestFn {
   if (reason === undefined) return test;
   const skip = (title: string) => test.skip(`${title} (skipped: ${reason})`, () => {});
   return skip as unknown as TestFn;
