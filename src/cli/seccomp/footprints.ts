@@ -1,4 +1,5 @@
-import type { CallSpec, SyscallUse } from '../../hal/contract/define.js';
+import type { CallSpec, EventSpec } from '../../hal/contract/define.js';
+import type { SyscallUse } from '../../hal/contract/footprint.js';
 import { TurnSchema } from '../../hal/contract/schema.js';
 import { decodeTurn } from '../../hal/replay/turn-decoder.js';
 import {
@@ -24,13 +25,8 @@ export async function footprintsOf(
   const trace = openTraceFile(file);
   try {
     const program = await findProgram(trace.program, programModule);
-    const counts = countCalls(trace, lane, new TurnSchema(program.contracts));
     const tally = new ObservationTally();
-    for (const [call, count] of counts) {
-      for (const use of call.definition.options.syscalls ?? []) {
-        tally.add(use.name, declaredArguments(use), count);
-      }
-    }
+    countCalls(trace, lane, new TurnSchema(program.contracts), tally);
     const { observations } = tally;
     if (observations.length === 0) throw new UsageError(`${file}: no call in it makes a syscall`);
     return {
@@ -49,29 +45,42 @@ function countCalls(
   trace: TraceFile,
   lane: string | undefined,
   schema: TurnSchema,
-): ReadonlyMap<CallSpec, number> {
+  tally: ObservationTally,
+): void {
   const lanes = trace.lanes.filter(({ name }) => lane === undefined || name.split('#')[0] === lane);
   if (lanes.length === 0) {
     const names = trace.lanes.map(({ name }) => name).join(', ');
     throw new UsageError(`${trace.path} has no lane "${lane}"; it has ${names}`);
   }
-  const counts = new Map<CallSpec, number>();
   for (const each of lanes) {
     readLane(trace, each, (source) => {
       while (source.next()) {
-        const turn = decodeTurn(schema, source.buffer, source.start, source.end);
-        for (const { spec } of turn.calls) counts.set(spec, (counts.get(spec) ?? 0) + 1);
+        const { event, calls } = decodeTurn(schema, source.buffer, source.start, source.end);
+        if (event !== undefined) count(event.spec, event.payload, tally);
+        for (const { spec, args } of calls) count(spec, args, tally);
       }
     });
   }
-  return counts;
 }
 
-function declaredArguments({ args = {} }: SyscallUse): ReadonlyMap<number, ObservedValue> {
-  return new Map(
-    Object.entries(args).map(([place, value]) => [
-      Number(place),
-      { text: String(value), chooses: true },
-    ]),
-  );
+type Args = Readonly<Record<string, unknown>>;
+
+/** What the C library may make in the place of a system call is in a policy for it, too. */
+function count(spec: CallSpec | EventSpec, args: Args, tally: ObservationTally): void {
+  const footprint = spec.definition.options.syscalls ?? [];
+  if (footprint === 'node') return;
+  for (const use of footprint.flatMap((made) => [made, ...made.instead])) {
+    tally.add(use.name, namedArguments(use, args));
+  }
+}
+
+/** Those that a constant's name tells: they choose what the system call does, as a length or an offset does not. */
+function namedArguments(use: SyscallUse, args: Args): ReadonlyMap<number, ObservedValue> {
+  const named = new Map<number, ObservedValue>();
+  for (const [place, known] of Object.entries(use.args ?? {})) {
+    // Names are the same everywhere; what they stand for is each architecture's.
+    const told = typeof known === 'function' ? known(args as never, 'x86_64') : known;
+    if (typeof told === 'string') named.set(Number(place), { text: told, chooses: true });
+  }
+  return named;
 }

@@ -2,8 +2,8 @@ import type { ArchitectureName } from '../architecture.js';
 
 /** A syscall that was seen, or that is declared to happen. */
 export interface Observation {
-  /** On the architecture where it was seen, or on each. */
-  readonly name: string | Readonly<Record<ArchitectureName, string>>;
+  /** On the architecture where it was seen, or on each that has it. */
+  readonly name: string | Readonly<Partial<Record<ArchitectureName, string>>>;
   /**
    * What is known of the arguments, by their place in seccomp_data: a constant's name, names joined by `|`, or a number.
    * What is missing was a pointer, a descriptor, or not said.

@@ -46,6 +46,7 @@ export function translateRun(run: ObservedRun, target: Architecture): Translated
     const source = run.architecture;
     if (typeof name !== 'string') {
       const own = name[target.name];
+      if (own === undefined) continue;
       if (target.syscalls.has(own)) observations.push({ ...observation, name: own });
       else missing.add(own);
     } else if (source === target.name) observations.push({ ...observation, name });
