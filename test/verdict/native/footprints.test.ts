@@ -88,3 +88,16 @@ test('a call more, a call less, another argument and another order are told from
   t.false(isAsDeclared(declared, [call('openat', 1n, 2n, 6n), call('close')]));
   t.false(isAsDeclared(declared, [open, call('close'), call('read')]));
 });
+
+test('waking an event loop of Node’s own is no system call of a window, writing to another eventfd is', (t) => {
+  const log = `eventfd2(0, 0x80800) = 0x10
+getpriority(0, 0x1) = 0x14
+eventfd2(0, 0x80800) = 0x11
+write(0x11, 0x7ffe, 0x8) = 0x8
+write(0x10, 0x2ce5870, 0x8) = 0x8
+getpriority(0, 0x2) = 0x14
+`;
+  const window = { kind: 'call', mark: 2, entry: 'x', declared: [] } satisfies Window;
+  const seen = new MarkedLog(log).within(window) ?? [];
+  t.is(formatSeen(seen), 'eventfd2(0x0, 0x80800) write(0x11, 0x7ffe, 0x8)');
+});

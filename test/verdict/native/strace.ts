@@ -26,11 +26,19 @@ export function readLog(text: string): readonly Seen[] {
   });
 }
 
-/** Leaves out what is the memory's own: all mappings but those of files, and giving them back. */
-function withoutMemory(seen: readonly Seen[]): readonly Seen[] {
+/**
+ * Leaves out what Node does at any moment: what is the memory's own (all mappings but those of files, and giving them
+ * back), and waking an event loop, by an eventfd that it made before the first mark, for a task of V8's.
+ */
+function withoutNode(seen: readonly Seen[]): readonly Seen[] {
   const files = new Set<bigint>();
+  const bells = new Set<bigint>();
+  let isMarked = false;
   return seen.filter(({ name, args, result }) => {
+    isMarked ||= name === MARK;
+    if (!isMarked && name === 'eventfd2') bells.add(result);
     if (MEMORY.has(name)) return false;
+    if (name === 'write') return !bells.has(args[0] ?? -1n);
     if (name === 'madvise') return !ADVICE_OF_MEMORY.has(args[2] ?? 0n);
     if (name === 'munmap') return files.delete(args[0] ?? 0n);
     if (name !== 'mmap' && name !== 'mmap2') return true;
@@ -46,7 +54,7 @@ export class MarkedLog {
   readonly #marks = new Map<number, number>();
 
   constructor(text: string) {
-    this.#seen = withoutMemory(readLog(text));
+    this.#seen = withoutNode(readLog(text));
     this.#seen.forEach(({ name, args }, index) => {
       if (name === MARK) this.#marks.set(Number(args[1]), index);
     });
