@@ -14,6 +14,7 @@ const RARE = new Set([
   'mprotect',
   'mremap',
   'openat',
+  'restart_syscall',
   'sched_yield',
 ]);
 const OFTEN = ['epoll_pwait', 'futex', 'madvise', 'munmap', 'read', 'write'];
