@@ -19,7 +19,7 @@ import type { Progress } from '../src/guest-image/debian-packages.js';
 import { writeDisk } from './ext4.js';
 
 /** What of the project goes into the host, beside the packages that it needs. */
-const PROJECT = ['package.json', 'dist', 'build/guest', 'recordings'];
+const PROJECT = ['package.json', 'dist', 'build/guest', 'recordings', 'seccomp'];
 
 /** Where the addon of the host's architecture is: built here, or crossed by `npm run prebuilds`. */
 export function addonPath(architecture: GuestArchitecture): string {
