@@ -55,6 +55,25 @@ await build({
   outfile: 'dist/bin/command.cjs',
   plugins: [oneReflectMetadata, lazyBuiltins],
 });
+/** What a replay never loads: see src/bin/bundled-command.ts. */
+const NOT_FOR_REPLAYS =
+  /\/(seccomp\/commands|jail-check|(run|demo|guest|doctor|inspect|repair)-command)\.js$/;
+
+const onlyReplay = {
+  name: 'only-replay',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: NOT_FOR_REPLAYS }, () => ({
+      contents: 'export function addSeccompCommands() {}',
+      loader: 'js',
+    })),
+};
+await build({
+  ...commonJs,
+  logLevel: 'error',
+  entryPoints: ['dist/src/bin/command.js'],
+  outfile: 'dist/bin/replay.cjs',
+  plugins: [onlyReplay, oneReflectMetadata, lazyBuiltins],
+});
 await build({
   ...commonJs,
   entryPoints: ['dist/src/bin/halyard.js'],
@@ -76,7 +95,10 @@ await build({
   plugins: [oneReflectMetadata],
 });
 chmodSync('dist/bin/halyard.cjs', 0o755);
-const cached = spawnSync(process.execPath, ['scripts/code-cache.mjs'], { encoding: 'utf8' });
-if (cached.status !== 0) {
-  process.stderr.write(`no code cache, the command will start slowly: ${cached.stderr}\n`);
+for (const bundle of ['command', 'replay']) {
+  const args = ['scripts/code-cache.mjs', bundle];
+  const cached = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  if (cached.status !== 0) {
+    process.stderr.write(`no code cache, ${bundle} will start slowly: ${cached.stderr}\n`);
+  }
 }

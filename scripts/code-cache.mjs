@@ -5,7 +5,8 @@ import { resolve } from 'node:path';
 import { codeCachePath, loadBundledCommand } from '../dist/src/bin/bundled-command.js';
 
 const folder = resolve('dist/bin');
-const command = loadBundledCommand(folder);
+const [bundle] = process.argv.slice(2);
+const command = loadBundledCommand(folder, bundle);
 process.argv.splice(
   1,
   process.argv.length,
@@ -14,6 +15,6 @@ process.argv.splice(
   'recordings/boot/run.mcap',
 );
 process.on('exit', (code) => {
-  if (code === 0) writeFileSync(codeCachePath(folder), command.script.createCachedData());
+  if (code === 0) writeFileSync(codeCachePath(folder, bundle), command.script.createCachedData());
 });
 command.run();

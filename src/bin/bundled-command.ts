@@ -3,7 +3,17 @@ import Module, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
 
-const BUNDLE = 'command.cjs';
+/**
+ * `command` is all of it; `replay` is the same without what other commands load, for replays that nobody waits for gladly:
+ * V8 takes in the cache of a whole bundle, used or not.
+ */
+export type Bundle = 'command' | 'replay';
+
+/** The bundle that has what a command line needs. */
+export function bundleFor(argv: readonly string[]): Bundle {
+  const wantsMore = argv.some((arg) => arg === '--jail' || arg.startsWith('--jail='));
+  return argv[2] === 'replay' && !wantsMore ? 'replay' : 'command';
+}
 
 /** The bundled command, as a CommonJS module that has not run yet. */
 export interface BundledCommand {
@@ -16,13 +26,13 @@ export interface BundledCommand {
  * beyond a bare Node is the compilation of its source. V8 refuses a cache of another version or other flags by itself and
  * compiles; so does a missing one. (Node has this built in from 22.1 on, `module.enableCompileCache`; 20 has not.)
  */
-export function loadBundledCommand(folder: string): BundledCommand {
-  const file = `${folder}/${BUNDLE}`;
+export function loadBundledCommand(folder: string, bundle: Bundle): BundledCommand {
+  const file = `${folder}/${bundle}.cjs`;
   // The bundle is ASCII: as one-byte characters it is read and scanned at twice the speed.
   const source = Module.wrap(readFileSync(file, 'latin1'));
   const script = new Script(source, {
     filename: file,
-    cachedData: codeCache(folder),
+    cachedData: codeCache(folder, bundle),
   });
   return {
     script,
@@ -40,14 +50,15 @@ export function loadBundledCommand(folder: string): BundledCommand {
  */
 export function codeCachePath(
   folder: string,
+  bundle: Bundle,
   { version, platform, arch }: Pick<NodeJS.Process, 'version' | 'platform' | 'arch'> = process,
 ): string {
-  return `${folder}/command-${version}-${platform}-${arch}.cache`;
+  return `${folder}/${bundle}-${version}-${platform}-${arch}.cache`;
 }
 
-function codeCache(folder: string): Buffer | undefined {
+function codeCache(folder: string, bundle: Bundle): Buffer | undefined {
   try {
-    return readFileSync(codeCachePath(folder));
+    return readFileSync(codeCachePath(folder, bundle));
   } catch {
     return undefined;
   }
