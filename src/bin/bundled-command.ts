@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 /**
@@ -22,11 +23,21 @@ export interface BundledCommand {
 }
 
 /**
+ * V8 11 optimises WebAssembly after its first milliseconds, and a process that ends waits for it: more than a short replay
+ * takes. Later versions wait longer by themselves; a large trace still gets it. V8 refuses a code cache made with other
+ * flags, so this comes first.
+ */
+function optimiseLater(): void {
+  if (process.versions.v8.startsWith('11.')) setFlagsFromString('--wasm-tiering-budget=20000000');
+}
+
+/**
  * Loads the bundle from a folder as Node's own loader would, but with V8's code cache: half of what the command costs
  * beyond a bare Node is the compilation of its source. V8 refuses a cache of another version or other flags by itself and
  * compiles; so does a missing one. (Node has this built in from 22.1 on, `module.enableCompileCache`; 20 has not.)
  */
 export function loadBundledCommand(folder: string, bundle: Bundle): BundledCommand {
+  optimiseLater();
   const file = `${folder}/${bundle}.cjs`;
   // The bundle is ASCII: as one-byte characters it is read and scanned at twice the speed.
   const source = Module.wrap(readFileSync(file, 'latin1'));
