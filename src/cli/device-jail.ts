@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../package-info.js';
 import { DEVICE_POLICY, type JailChoice, type Refused } from '../programs/device-jail.js';
@@ -6,11 +5,10 @@ import { type Architecture, architectureOf } from '../seccomp/architecture.js';
 import { encodeProgram } from '../seccomp/bpf/instruction.js';
 import { compilePolicy } from '../seccomp/compile/compile.js';
 import { explainData } from '../seccomp/explain/explain.js';
-import { PolicyError } from '../seccomp/language/diagnostic.js';
 import { parsePolicy } from '../seccomp/language/parse-policy.js';
 import type { Policy } from '../seccomp/policy.js';
 import { seccompData } from '../seccomp/seccomp-data.js';
-import { UsageError } from './failure.js';
+import { readText, tryReadText } from './policy-text.js';
 
 /** What is lost without a jail. */
 export const NO_JAIL =
@@ -33,7 +31,7 @@ export function shippedPolicy(architecture = architectureOf(process.arch).name):
  * Compiles the device's policy: here, because a process that is to be jailed has better things to do.
  *
  * @param file in minijail's Python dialect; what it does not allow is done as `choice` says.
- * @throws UsageError if it cannot be read, or is none.
+ * @throws UsageError if it cannot be read; PolicyError, CompileError.
  */
 export function loadDeviceJail(
   choice: Exclude<JailChoice, 'off'>,
@@ -53,29 +51,16 @@ function parse(
   architecture: Architecture,
   choice: Exclude<JailChoice, 'off'>,
 ): Policy {
-  try {
-    const { policy } = parsePolicy({
-      text: readFileSync(file, 'utf8'),
-      file,
-      dialect: 'minijail-python',
-      architecture,
-      include: readInclude,
-      defaultAction: { kind: choice },
-    });
-    // A thread that is killed alone leaves a process that waits for it for ever.
-    return { ...policy, foreignAction: { kind: 'kill-process' } };
-  } catch (error) {
-    if (error instanceof PolicyError) throw new UsageError(error.message);
-    throw new UsageError(`the policy ${file} cannot be read: ${(error as Error).message}`);
-  }
-}
-
-function readInclude(path: string): string | Error {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    return error as Error;
-  }
+  const { policy } = parsePolicy({
+    text: readText(file),
+    file,
+    dialect: 'minijail-python',
+    architecture,
+    include: tryReadText,
+    defaultAction: { kind: choice },
+  });
+  // A thread that is killed alone leaves a process that waits for it for ever.
+  return { ...policy, foreignAction: { kind: 'kill-process' } };
 }
 
 /** One line: what was refused, where the policy says so, and what would allow it. */

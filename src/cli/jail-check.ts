@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { TurnSchema } from '../hal/contract/schema.js';
 import type { TurnSink } from '../hal/record/turn-encoder.js';
 import { decodeTurn } from '../hal/replay/turn-decoder.js';
 import { laneName, type Program } from '../program.js';
 import { type ArchitectureName, architectureOf } from '../seccomp/architecture.js';
 import { checkArguments } from '../seccomp/compile/check-arguments.js';
-import { CompileError } from '../seccomp/compile/compile-error.js';
-import { formatDiagnostic, PolicyError } from '../seccomp/language/diagnostic.js';
+import { formatDiagnostic } from '../seccomp/language/diagnostic.js';
 import { parsePolicy } from '../seccomp/language/parse-policy.js';
 import type { Dialect } from '../seccomp/policy.js';
 import { LaneJudge, type LaneVerdicts } from '../verdict/lane-judge.js';
@@ -15,6 +13,7 @@ import { SyscallJudge } from '../verdict/syscall-verdict.js';
 import { UsageError } from './failure.js';
 import { readNodeFootprints } from './node-footprints.js';
 import type { Output } from './output.js';
+import { readText, tryReadText } from './policy-text.js';
 
 /** What `replay` is told of a jail. */
 export interface JailFlags {
@@ -45,41 +44,27 @@ export class JailCheck {
   readonly #warnings: readonly string[];
   readonly #lanes: LaneJudge[] = [];
 
-  /** @throws UsageError for a policy that cannot be read, is none, or that no kernel takes. */
+  /** @throws UsageError for a policy that cannot be read; PolicyError, CompileError for one that is none or that no kernel takes. */
   constructor(flags: JailFlags) {
     this.#flags = flags;
     const texts = new Map<string, string>();
-    const read = (file: string): string => {
-      const text = readFileSync(file, 'utf8');
-      texts.set(file, text);
+    const include = (file: string): string | Error => {
+      const text = tryReadText(file);
+      if (typeof text === 'string') texts.set(file, text);
       return text;
     };
-    const include = (file: string): string | Error => {
-      try {
-        return read(file);
-      } catch (error) {
-        return error as Error;
-      }
-    };
-    try {
-      const parsed = parsePolicy({
-        text: read(flags.policy),
-        file: flags.policy,
-        dialect: flags.dialect,
-        architecture: architectureOf(flags.arch),
-        include,
-      });
-      checkArguments(parsed.policy);
-      this.#judge = new SyscallJudge(parsed.policy, texts);
-      this.#warnings = parsed.warnings.map(formatDiagnostic);
-    } catch (error) {
-      if (error instanceof PolicyError || error instanceof CompileError) {
-        throw new UsageError(error.message);
-      }
-      throw new UsageError(
-        `the policy ${flags.policy} cannot be read: ${(error as Error).message}`,
-      );
-    }
+    const text = readText(flags.policy);
+    texts.set(flags.policy, text);
+    const parsed = parsePolicy({
+      text,
+      file: flags.policy,
+      dialect: flags.dialect,
+      architecture: architectureOf(flags.arch),
+      include,
+    });
+    checkArguments(parsed.policy);
+    this.#judge = new SyscallJudge(parsed.policy, texts);
+    this.#warnings = parsed.warnings.map(formatDiagnostic);
   }
 
   /**

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { ArgumentSet, atomHolds } from '../../src/seccomp/lint/argument-set.js';
+import { atomHolds } from '../../src/seccomp/atom-holds.js';
+import { ArgumentSet } from '../../src/seccomp/lint/argument-set.js';
 import { clauseImplies, isContradiction, isCovered } from '../../src/seccomp/lint/clause-logic.js';
 import type { Atom, Clause, Operator } from '../../src/seccomp/policy.js';
 

@@ -12,8 +12,8 @@ import { parseStraceLog } from '../../seccomp/learn/strace-log.js';
 import type { Dialect } from '../../seccomp/policy.js';
 import { EXIT, UsageError } from '../failure.js';
 import type { Output } from '../output.js';
+import { readText } from '../policy-text.js';
 import { architectureNamed, dialectOf } from './policy-input.js';
-import { readText } from './policy-text.js';
 
 export interface LearnFlags {
   /** Of the policies; undefined: all. */

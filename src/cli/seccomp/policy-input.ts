@@ -10,8 +10,8 @@ import type { Dialect } from '../../seccomp/policy.js';
 import { argumentValue } from '../../seccomp/word-text.js';
 import { UsageError } from '../failure.js';
 import type { Output } from '../output.js';
+import { readBytes, readText, tryReadText } from '../policy-text.js';
 import type { PolicyFlags } from './policy-options.js';
-import { readBytes, readText, tryReadText } from './policy-text.js';
 
 /** @throws UnknownArchitectureError */
 export function architectureNamed(arch: string | undefined): Architecture {

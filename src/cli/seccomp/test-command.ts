@@ -5,7 +5,7 @@ import { type CaseResult, CaseRunner } from '../../seccomp/policy-test/run-case.
 import { TestFileError } from '../../seccomp/policy-test/test-document.js';
 import { EXIT, explain } from '../failure.js';
 import type { Output } from '../output.js';
-import { tryReadText } from './policy-text.js';
+import { tryReadText } from '../policy-text.js';
 import { policyPath, readTestDocument } from './test-documents.js';
 
 /** What holds for cases that do not say it. */

@@ -5,7 +5,7 @@ import {
   type TestDocument,
   TestFileError,
 } from '../../seccomp/policy-test/test-document.js';
-import { readText, tryReadText } from './policy-text.js';
+import { readText, tryReadText } from '../policy-text.js';
 
 /**
  * A file of policy tests, as JSON or YAML: by its name, or by how it begins.

@@ -1,3 +1,4 @@
+import { atomHolds } from '../atom-holds.js';
 import type { Atom } from '../policy.js';
 
 /** Sets with so many values at most are tried value by value. */
@@ -117,28 +118,6 @@ export class ArgumentSet {
     return this.#atoms.some(
       ({ operator, value }) => operator === '&' && (value & ~this.#zeros & ~mask) === 0n,
     );
-  }
-}
-
-/** Whether a comparison holds for a word. */
-export function atomHolds({ operator, value }: Atom, word: bigint): boolean {
-  switch (operator) {
-    case '==':
-      return word === value;
-    case '!=':
-      return word !== value;
-    case '<':
-      return word < value;
-    case '<=':
-      return word <= value;
-    case '>':
-      return word > value;
-    case '>=':
-      return word >= value;
-    case '&':
-      return (word & value) !== 0n;
-    case 'in':
-      return (word & ~value) === 0n;
   }
 }
 

@@ -1,5 +1,6 @@
+import { atomHolds } from '../atom-holds.js';
 import type { Atom, Clause } from '../policy.js';
-import { ArgumentSet, atomHolds } from './argument-set.js';
+import { ArgumentSet } from './argument-set.js';
 
 /** More points than this are not tried for one clause. */
 const POINT_LIMIT = 4096;

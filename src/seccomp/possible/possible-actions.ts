@@ -1,3 +1,4 @@
+import { atomHolds } from '../atom-holds.js';
 import type { Action, Atom, Clause, Filter, Policy, SyscallRules } from '../policy.js';
 import { WordSet } from './word-set.js';
 
@@ -101,28 +102,7 @@ export function possibleActions(
 
 function isKnownToFail(atom: Atom, words: KnownWords, mask: bigint): boolean {
   const word = words[atom.argument + FIRST_ARGUMENT];
-  return word !== undefined && !holds(atom, word & mask, mask);
-}
-
-function holds({ operator, value }: Atom, word: bigint, mask: bigint): boolean {
-  switch (operator) {
-    case '==':
-      return word === value;
-    case '!=':
-      return word !== value;
-    case '<':
-      return word < value;
-    case '<=':
-      return word <= value;
-    case '>':
-      return word > value;
-    case '>=':
-      return word >= value;
-    case '&':
-      return (word & value) !== 0n;
-    case 'in':
-      return (word & mask & ~value) === 0n;
-  }
+  return word !== undefined && !atomHolds(atom, word & mask);
 }
 
 /**

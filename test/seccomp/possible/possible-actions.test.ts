@@ -11,6 +11,7 @@ import { WordSet } from '../../../src/seccomp/possible/word-set.js';
 import { seccompData } from '../../../src/seccomp/seccomp-data.js';
 import { formatAction } from '../../../src/seccomp/verdict.js';
 import { ALLOW, atom, errno, filter, KILL, policyOf } from '../policy-builder.js';
+import { isMet } from '../policy-verdict.js';
 
 const OPERATORS: readonly Operator[] = ['==', '!=', '<', '<=', '>', '>=', '&', 'in'];
 
@@ -22,27 +23,6 @@ const literal = fc.record({
   value: fc.bigInt(0n, 7n),
   holds: fc.boolean(),
 });
-
-function isMet(word: bigint, value: bigint, operator: Operator): boolean {
-  switch (operator) {
-    case '==':
-      return word === value;
-    case '!=':
-      return word !== value;
-    case '<':
-      return word < value;
-    case '<=':
-      return word <= value;
-    case '>':
-      return word > value;
-    case '>=':
-      return word >= value;
-    case '&':
-      return (word & value) !== 0n;
-    case 'in':
-      return (word & ~value) === 0n;
-  }
-}
 
 test('a set of words has a witness if and only if some word satisfies every literal', (t) => {
   fc.assert(

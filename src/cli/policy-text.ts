@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { UsageError } from '../failure.js';
+import { UsageError } from './failure.js';
 
 /** A file's text, or why it cannot be read. */
 export function tryReadText(path: string): string | Error {
