@@ -1,4 +1,5 @@
 // `halyard/seccomp`: the policy language on its own. It loads no addon, and imports nothing else of this package.
+export { ACTION_WORDS, defaultActionNamed } from './action-words.js';
 export {
   ARCHITECTURE_NAMES,
   type Architecture,
@@ -23,7 +24,6 @@ export {
 export { type FailedClause, type Judgement, PolicyEvaluator } from './evaluate.js';
 export { type Explanation, explain } from './explain/explain.js';
 export type { Remedy } from './explain/remedy.js';
-export { parseDefaultAction } from './language/default-action.js';
 export {
   formatDiagnostic,
   type PolicyDiagnostic,
