@@ -1,5 +1,6 @@
-// Bundles the command and the thread that writes traces. The command: inversify alone, unbundled, costs three times the start of a bare Node. One CommonJS file, because
-// Node starts it without its asynchronous loader; beside it V8's code cache, and the file that starts both.
+// Bundles the command, the processes that it starts for lanes, and the thread that writes traces. The command: inversify
+// alone, unbundled, costs three times the start of a bare Node. One CommonJS file, because Node starts it without its
+// asynchronous loader; beside it V8's code cache, and the file that starts both.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
@@ -78,6 +79,13 @@ await build({
   ...commonJs,
   entryPoints: ['dist/src/bin/halyard.js'],
   outfile: 'dist/bin/halyard.cjs',
+});
+// Loads what its lane needs: see src/cli/child-lanes.ts.
+await build({
+  ...commonJs,
+  entryPoints: ['dist/src/cli/lane-main.js'],
+  outfile: 'dist/bin/lane-main.cjs',
+  plugins: [oneReflectMetadata],
 });
 // Found by its name beside the module that starts it, bundled or not. One file: a thread of many modules takes 2.5 MB more.
 for (const folder of ['dist/bin', 'dist/src/trace', 'dist/bench']) {

@@ -34,10 +34,15 @@ async function laneMain(task: LaneTask): Promise<void> {
   if (failure !== undefined) throw failure;
 }
 
-try {
-  await laneMain(JSON.parse(process.argv[2] ?? '') as LaneTask);
-} catch (error) {
-  const { line, exitCode } = explain(error);
-  process.stderr.write(`halyard lane: ${line}\n`);
-  process.exitCode = exitCode;
+async function start(): Promise<void> {
+  try {
+    await laneMain(JSON.parse(process.argv[2] ?? '') as LaneTask);
+  } catch (error) {
+    const { line, exitCode } = explain(error);
+    process.stderr.write(`halyard lane: ${line}\n`);
+    process.exitCode = exitCode;
+  }
 }
+
+// Not awaited: a CommonJS module, which the bundle is, cannot.
+void start();
