@@ -9,7 +9,7 @@ import {
   INITRD_IMAGE,
   KERNEL_IMAGE,
 } from '../programs/balloon-vm.js';
-import { loadDeviceJail, NO_JAIL } from './device-jail.js';
+import { LOG_ONLY, loadDeviceJail, NO_JAIL } from './device-jail.js';
 import { EXIT, explain, UsageError } from './failure.js';
 import { allHold, showFindings } from './findings.js';
 import type { GuestImages } from './hardware.js';
@@ -177,6 +177,7 @@ function bothObservers(one: BalloonVmObserver, other: BalloonVmObserver): Balloo
 
 export async function runCommand(flags: RunFlags, output: Output): Promise<number> {
   if (flags.config.jail === 'off') output.warn(NO_JAIL);
+  if (flags.config.jail === 'log') output.warn(LOG_ONLY);
   const result = await runAndShow(flags, output);
   say(result, output);
   output.result(result);

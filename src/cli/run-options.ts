@@ -9,6 +9,7 @@ import {
   type DiskChoice,
   parseBalloonConfig,
 } from '../programs/balloon-config.js';
+import { JAIL_CHOICES } from '../programs/device-jail.js';
 import { UsageError } from './failure.js';
 import { wholeNumber } from './option-values.js';
 import type { RunFlags } from './run-command.js';
@@ -138,9 +139,9 @@ export function addRunOptions(command: Command): Command {
     .addOption(
       new Option(
         '--jail <refusal>',
-        "the device's process is jailed; what its policy does not allow is told to this process, which ends it, or is ended by the kernel",
+        "the device's process is jailed; for what its policy does not allow this process is told and ends it, the kernel ends it, or it is told and done all the same",
       )
-        .choices(['user-notify', 'kill-process'])
+        .choices(JAIL_CHOICES.filter((choice) => choice !== 'off'))
         .default('user-notify'),
     )
     .option('--no-jail', 'the device runs with all the rights of this user')

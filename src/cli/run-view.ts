@@ -18,7 +18,7 @@ export interface RunSummary {
   readonly recovered: boolean;
   /** What the scenario's steps found out, in order. */
   readonly notes: readonly ScenarioNote[];
-  /** What the device's jail refused it, explained. */
+  /** What the device's jail refused it, explained; one that only logs tells each call once. */
   readonly refusals: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export class RunView implements BalloonVmObserver {
   private readonly notes: ScenarioNote[] = [];
   private readonly refusals: string[] = [];
   /** Who has the policy can say more of a refusal than the kernel does. */
-  explainRefusal: (refused: Refused) => string = ({ number }) =>
+  explainRefusal: (refused: Refused) => string | undefined = ({ number }) =>
     `the jail refused system call ${number}`;
 
   /**
@@ -74,6 +74,7 @@ export class RunView implements BalloonVmObserver {
 
   refused(refused: Refused): void {
     const text = this.explainRefusal(refused);
+    if (text === undefined) return;
     this.refusals.push(text);
     this.say(text);
   }

@@ -6,10 +6,11 @@ import type { EventSource } from '../reactor/reactor.js';
 
 /**
  * Whether the device's process is jailed, and what its policy does to a system call that it does not allow: its parent is
- * told and ends it, or the kernel ends it at once and nobody learns what it was.
+ * told and ends it, the kernel ends it at once and nobody learns what it was, or its parent is told and lets it pass: no
+ * jail, but a way to learn what one must allow.
  */
-export type JailChoice = 'off' | 'user-notify' | 'kill-process';
-export const JAIL_CHOICES: readonly JailChoice[] = ['off', 'user-notify', 'kill-process'];
+export type JailChoice = 'off' | 'user-notify' | 'kill-process' | 'log';
+export const JAIL_CHOICES: readonly JailChoice[] = ['off', 'user-notify', 'kill-process', 'log'];
 
 /** The name of the device's policy, in traces and among those that are shipped. */
 export const DEVICE_POLICY = 'balloon_device';
@@ -100,13 +101,13 @@ export interface SupervisorOptions {
   /** Over which the process tells that it is jailed. */
   readonly channel: number;
   readonly choice: Exclude<JailChoice, 'off'>;
-  /** Called before the refused call is answered: who ends the process here keeps it from ever going on. */
+  /** Called before the call is answered: who ends the process here keeps it from ever going on. */
   readonly onRefused: (refused: Refused) => void;
   /** The process sent something else. */
   readonly onBroken: (reason: string) => void;
 }
 
-/** The parent's side of a jail: hears what was refused, and lets it fail. */
+/** The parent's side of a jail: hears what was refused, and lets it fail, or pass if it only logs. */
 export class JailSupervisor {
   readonly #options: SupervisorOptions;
   readonly #subscriptions: (() => void)[] = [];
@@ -136,7 +137,7 @@ export class JailSupervisor {
     if (data[0] === NOT_JAILED) {
       throw new UnsupportedError('The system refuses to jail the process of the device', REMEDY);
     }
-    if (this.#options.choice === 'user-notify') this.#supervise(attached);
+    if (this.#options.choice !== 'kill-process') this.#supervise(attached);
   }
 
   #supervise(attached: readonly number[]): void {
@@ -161,6 +162,8 @@ export class JailSupervisor {
   #refuse(refused: Refused): void {
     this.#options.onRefused(refused);
     const { refusal } = refused;
-    this.#options.hal.seccomp.answer({ refusal, verdict: 'fail', errno: EPERM });
+    const { hal, choice } = this.#options;
+    if (choice === 'log') hal.seccomp.answer({ refusal, verdict: 'pass', errno: 0 });
+    else hal.seccomp.answer({ refusal, verdict: 'fail', errno: EPERM });
   }
 }

@@ -49,7 +49,7 @@ export interface DeviceProcessOptions
   /** The device is started again, for this reason. */
   readonly onRestart: (reason: string) => void;
   readonly jail: JailChoice;
-  /** The jail refused the device something; its process is ended for it. */
+  /** The jail refused the device something; its process is ended for it, unless the jail only logs. */
   readonly onRefused: (refused: Refused) => void;
   readonly onExit: DeviceExitChoice;
 }
@@ -167,7 +167,7 @@ export class DeviceProcess {
       choice,
       onRefused: (refused) => {
         onRefused(refused);
-        this.#kill('its jail refused a system call');
+        if (choice !== 'log') this.#kill('its jail refused a system call');
       },
       onBroken: (reason) => this.#kill(reason),
     });

@@ -150,7 +150,7 @@ test("learn takes the syscalls of a recording's HAL calls, of one lane if wanted
   // libuv makes what it polls non-blocking; nothing else is asked of a descriptor so.
   t.regex(stdout, /^ioctl: arg1 == FIONBIO$/m);
   t.notRegex(stdout, /^socket: /m);
-  t.regex(stderr, /Node's own syscalls are not in a recording/);
+  t.regex(stderr, /not what Node does itself: record with --jail log/);
 });
 
 /** What a person may get wrong, and the one line that says so. */

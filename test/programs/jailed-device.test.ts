@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { loadDeviceJail, shippedPolicy } from '../../src/cli/device-jail.js';
-import { explain } from '../../src/cli/failure.js';
+import { explain, UsageError } from '../../src/cli/failure.js';
 import { replayFile } from '../../src/cli/replay-command.js';
+import { footprintsOf } from '../../src/cli/seccomp/footprints.js';
 import type { Refused } from '../../src/programs/device-jail.js';
-import { architectureOf } from '../../src/seccomp/architecture.js';
+import { ARCHITECTURE_NAMES, architectureOf } from '../../src/seccomp/architecture.js';
+import { proposePolicy } from '../../src/seccomp/learn/propose.js';
 import { openTraceFile } from '../../src/trace/trace-file.js';
 import { filterFor, KILL_PROCESS } from '../hal/native/filters.js';
 import { jailTest } from '../hal/native/native-rig.js';
@@ -128,7 +130,8 @@ jailTest('a policy of before the change: the refusal names argument, call and li
   t.is(refused.during, 'mmap.discard');
   const text = readFileSync(policy, 'utf8').split('\n');
   const line = text.findIndex((each) => each.startsWith('madvise')) + 1;
-  t.true(jail.explain(refused).includes(`balloon_device.policy:${line};`), jail.explain(refused));
+  const told = jail.explain(refused) ?? '';
+  t.true(told.includes(`balloon_device.policy:${line};`), told);
   given.catch(() => {});
 });
 
@@ -143,6 +146,76 @@ jailTest('kill-process: the kernel ends the device, and the run says so', async 
   const { line } = explain((await device.ended).failure);
   t.regex(line, /ended by SIGSYS .*audit log/);
   t.deepEqual(device.told.refused, []);
+});
+
+jailTest('log: what is not allowed is done all the same, and a policy learned of it', async (t) => {
+  const record = join(folder, 'log.mcap');
+  const jail = loadDeviceJail('log', changedPolicy('logging', ...OLD_RULE));
+  const device = startDevice(t, {
+    record,
+    filterPrograms: jail.programs,
+    config: { jail: 'log', onDeviceExit: 'stop', seconds: 4007 },
+  });
+  await device.boot();
+  for (const frame of [0x1000, 0x1001, 0x1005]) {
+    device.fill(frame);
+    await device.inflate(frame);
+    t.true(device.isZero(frame), 'the pages are given back');
+  }
+  device.shutDown();
+  t.is((await device.ended).failure, undefined);
+  const { refused, notices } = device.told;
+  t.deepEqual([refused.length, notices.length], [3, 0]);
+  const [first, ...rest] = refused.map((each) => jail.explain(each));
+  t.regex(first ?? '', /^the jail would refuse madvise\(.*MADV_REMOVE,.*during mmap\.discard/);
+  t.deepEqual(rest, [undefined, undefined], 'each call is told once');
+  t.is((await replayFile(record, { match: 'exact' })).verdict, 'identical');
+
+  const run = await footprintsOf(record, 'device', undefined);
+  const observed = run.observations.filter(({ architecture }) => architecture !== undefined);
+  t.like(observed, [{ name: 'madvise', count: 3 }]);
+  for (const name of ARCHITECTURE_NAMES) {
+    const options = { dialect: 'minijail-c', source: 'a test' } as const;
+    const { text } = proposePolicy(run, { architecture: architectureOf(name), ...options });
+    t.regex(text, /^madvise: arg2 == MADV_REMOVE$/m, name);
+  }
+});
+
+jailTest(
+  'log with a policy that allows nearly nothing: the device works, and all is learned',
+  async (t) => {
+    const policy = join(folder, 'nearly-nothing.policy');
+    // Nobody answers before it has handed over its listener, nor at its end.
+    const needed = ['sendmsg', 'futex', 'brk', 'mmap', 'munmap', 'mprotect', 'exit_group'];
+    writeFileSync(policy, needed.map((name) => `${name}: 1\n`).join(''));
+    const record = join(folder, 'log-all.mcap');
+    const device = startDevice(t, {
+      record,
+      filterPrograms: loadDeviceJail('log', policy).programs,
+      config: { jail: 'log', seconds: 4008 },
+    });
+    await device.boot();
+    device.fill(0x1000);
+    await device.inflate(0x1000);
+    t.true(device.isZero(0x1000));
+    device.shutDown();
+    t.is((await device.ended).failure, undefined);
+    const run = await footprintsOf(record, undefined, undefined);
+    const names = new Set(run.observations.map(({ name }) => name));
+    for (const name of ['epoll_pwait', 'madvise', 'read', 'recvmsg']) {
+      t.true(names.has(name), name);
+    }
+  },
+);
+
+test('a policy under which no listener could be handed over is refused at once', (t) => {
+  const policy = join(folder, 'silent.policy');
+  writeFileSync(policy, 'sendmsg: arg0 == 3\n');
+  for (const choice of ['user-notify', 'log'] as const) {
+    const error = t.throws(() => loadDeviceJail(choice, policy), { instanceOf: UsageError });
+    t.regex(error?.message ?? '', /silent\.policy does not allow sendmsg.*`sendmsg: 1`/);
+  }
+  t.notThrows(() => loadDeviceJail('kill-process', policy));
 });
 
 for (const [title, probe] of [

@@ -6,6 +6,7 @@ import { parsePolicy } from '../../src/seccomp/language/parse-policy.js';
 import { parseAuditLog } from '../../src/seccomp/learn/audit-log.js';
 import { LearnInputError } from '../../src/seccomp/learn/observation.js';
 import { proposePolicy } from '../../src/seccomp/learn/propose.js';
+import { observeRefused } from '../../src/seccomp/learn/refused-calls.js';
 import { parseStraceLog } from '../../src/seccomp/learn/strace-log.js';
 import { seccompData } from '../../src/seccomp/seccomp-data.js';
 import { argumentValue } from '../../src/seccomp/word-text.js';
@@ -247,4 +248,42 @@ test('a learned policy allows all that was seen, on every architecture, in both 
     }),
     { numRuns: 60 },
   );
+});
+
+test('calls that a filter did not allow: numbers become names, and other architectures get them too', (t) => {
+  const call = (name: string, ...args: bigint[]) => ({
+    auditArch: X86.auditArch,
+    number: X86.syscalls.get(name) ?? -1,
+    args,
+  });
+  const { observations, remarks } = observeRefused([
+    call('madvise', 0x7f0000000000n, 4096n, 9n, 0n, 0n, 0n),
+    call('madvise', 0x7f0000001000n, 4096n, 9n, 0n, 0n, 0n),
+    call('mmap', 0n, 4096n, 3n, 0x22n, 0xffffffffn, 0n),
+    call('fcntl', 5n, 3n, 0n, 0n, 0n, 0n),
+    call('epoll_wait', 5n, 0n, 0n, 0n, 0n, 0n),
+    { auditArch: 1, number: 1, args: [] },
+    { auditArch: X86.auditArch, number: 9999, args: [] },
+  ]);
+  t.deepEqual(remarks, ['2 refused calls have no known name']);
+  t.like(observations[0], { name: 'madvise', count: 2, architecture: 'x86_64' });
+  const rulesOn = (arch: string) => {
+    const run = { observations, remarks, architecture: undefined };
+    const options = { dialect: 'minijail-python', source: 'a test' } as const;
+    const { rules } = proposePolicy(run, { architecture: architectureOf(arch), ...options });
+    return rules.map(({ name, expression }) => `${name}: ${expression}`);
+  };
+  t.deepEqual(rulesOn('x86_64'), [
+    'epoll_wait: 1',
+    'fcntl: arg1 == F_GETFL',
+    'madvise: arg2 == MADV_REMOVE',
+    'mmap: arg2 == PROT_READ|PROT_WRITE',
+  ]);
+  t.deepEqual(rulesOn('arm'), [
+    'epoll_wait: 1',
+    'fcntl64: arg1 == F_GETFL',
+    'madvise: arg2 == MADV_REMOVE',
+    'mmap2: arg2 == PROT_READ|PROT_WRITE',
+  ]);
+  t.true(rulesOn('aarch64').some((rule) => rule.startsWith('epoll_p')));
 });

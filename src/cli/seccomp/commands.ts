@@ -180,7 +180,10 @@ function addLearn(seccomp: Command, action: Action): void {
     'all of them by default',
   )
     .addOption(dialectOption('--dialect', 'what the policy is for'))
-    .option('--trace <file>', "a recording: the syscalls of its HAL calls, without Node's own")
+    .option(
+      '--trace <file>',
+      'a recording: the syscalls of its HAL calls, and what run --jail log let pass',
+    )
     .option('--lane <name>', 'of this lane of the recording alone')
     .option('--program <module>', 'the module that exports the recorded program, if it is not ours')
     .option('--strace <file>', 'a log of strace -f')

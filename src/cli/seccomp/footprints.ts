@@ -1,18 +1,23 @@
 import type { CallSpec, EventSpec } from '../../hal/contract/define.js';
 import type { SyscallUse } from '../../hal/contract/footprint.js';
 import { TurnSchema } from '../../hal/contract/schema.js';
-import { decodeTurn } from '../../hal/replay/turn-decoder.js';
+import { type DecodedTurn, decodeTurn } from '../../hal/replay/turn-decoder.js';
+import { Seccomp } from '../../hal/seccomp.js';
+import { laneName } from '../../program.js';
+import type { Refused } from '../../programs/device-jail.js';
 import {
   ObservationTally,
   type ObservedRun,
   type ObservedValue,
 } from '../../seccomp/learn/observation.js';
+import { observeRefused } from '../../seccomp/learn/refused-calls.js';
 import { openTraceFile, readLane, type TraceFile } from '../../trace/trace-file.js';
 import { UsageError } from '../failure.js';
 import { findProgram } from '../programs.js';
 
 /**
- * The system calls behind the HAL calls of a recording, as the contracts declare them. Node's own are not among them.
+ * The system calls behind the HAL calls of a recording, as the contracts declare them, and those that a jail which only
+ * logs did not allow. What Node makes itself is among the latter alone.
  *
  * @param lane `device` stands for `device#2` too, the same process started again; undefined: all lanes.
  * @throws UsageError, TraceFormatError
@@ -26,40 +31,86 @@ export async function footprintsOf(
   try {
     const program = await findProgram(trace.program, programModule);
     const tally = new ObservationTally();
-    countCalls(trace, lane, new TurnSchema(program.contracts), tally);
-    const { observations } = tally;
+    const jail = new JailLog();
+    readTurns(trace, lane, new TurnSchema(program.contracts), (turn, name) => {
+      if (isChosen(name, lane)) countTurn(turn, tally);
+      // A supervisor is told in its own lane what another does.
+      if (lane === undefined || program.lanes[lane]?.jailed !== undefined) jail.read(turn);
+    });
+    const passed = observeRefused(jail.passed);
+    const observations = [...tally.observations, ...passed.observations];
     if (observations.length === 0) throw new UsageError(`${file}: no call in it makes a syscall`);
-    return {
-      observations,
-      architecture: undefined,
-      remarks: [
-        "only what HAL calls do is known: Node's own syscalls are not in a recording (strace has them)",
-      ],
-    };
+    const remarks = [...passed.remarks, ...jail.remarks];
+    return { observations, architecture: undefined, remarks };
   } finally {
     trace.reader.close();
   }
 }
 
-function countCalls(
+function isChosen(name: string, lane: string | undefined): boolean {
+  return lane === undefined || laneName(name) === lane;
+}
+
+function readTurns(
   trace: TraceFile,
   lane: string | undefined,
   schema: TurnSchema,
-  tally: ObservationTally,
+  turn: (turn: DecodedTurn, lane: string) => void,
 ): void {
-  const lanes = trace.lanes.filter(({ name }) => lane === undefined || name.split('#')[0] === lane);
-  if (lanes.length === 0) {
+  if (!trace.lanes.some(({ name }) => isChosen(name, lane))) {
     const names = trace.lanes.map(({ name }) => name).join(', ');
     throw new UsageError(`${trace.path} has no lane "${lane}"; it has ${names}`);
   }
-  for (const each of lanes) {
+  for (const each of trace.lanes) {
     readLane(trace, each, (source) => {
       while (source.next()) {
-        const { event, calls } = decodeTurn(schema, source.buffer, source.start, source.end);
-        if (event !== undefined) count(event.spec, event.payload, tally);
-        for (const { spec, args } of calls) count(spec, args, tally);
+        turn(decodeTurn(schema, source.buffer, source.start, source.end), each.name);
       }
     });
+  }
+}
+
+function countTurn({ event, calls }: DecodedTurn, tally: ObservationTally): void {
+  if (event !== undefined) count(event.spec, event.payload, tally);
+  for (const { spec, args } of calls) count(spec, args, tally);
+}
+
+const isOfSeccomp = (spec: CallSpec | EventSpec, name: string): boolean =>
+  spec.contract.halName === Seccomp.halName && spec.name === name;
+
+/** What a jail did not allow, by what its supervisor answered. */
+class JailLog {
+  readonly passed: Refused[] = [];
+  readonly #waiting = new Map<number, Refused>();
+  #failed = 0;
+
+  read({ event, calls }: DecodedTurn): void {
+    if (event !== undefined && isOfSeccomp(event.spec, 'refused')) {
+      const refused = event.payload as unknown as Refused;
+      this.#waiting.set(refused.refusal, refused);
+    }
+    for (const { spec, args } of calls) {
+      if (!isOfSeccomp(spec, 'answer')) continue;
+      const { refusal, verdict } = args as unknown as Parameters<Seccomp['answer']>[0];
+      const refused = this.#waiting.get(refusal);
+      this.#waiting.delete(refusal);
+      if (refused === undefined) continue;
+      if (verdict === 'pass') this.passed.push(refused);
+      else this.#failed += 1;
+    }
+  }
+
+  get remarks(): readonly string[] {
+    const passed = this.passed.length;
+    const known =
+      passed === 0
+        ? 'only what HAL calls do is known, and not what Node does itself: record with --jail log, or let strace see it'
+        : `what HAL calls do is known, and the ${passed} calls that the jail did not allow; those of Node that it allowed are missing`;
+    if (this.#failed === 0) return [known];
+    return [
+      known,
+      `${this.#failed} calls that the jail refused are not learned; --jail log lets them pass`,
+    ];
   }
 }
 

@@ -74,7 +74,7 @@ export function formatNumber(value: bigint): string {
 /** A value of an argument, by its name if it has one there. */
 export function nameValue(
   architecture: Architecture,
-  rules: SyscallRules,
+  rules: Pick<SyscallRules, 'name'>,
   argument: number,
   value: bigint,
 ): string {
@@ -86,6 +86,18 @@ export function nameValue(
     if (name !== undefined) return name;
   }
   return formatNumber(value);
+}
+
+/** The argument of a call that chooses what it does, as policies write it; undefined if none is known to. */
+export function chosenValue(
+  architecture: Architecture,
+  name: string,
+  args: readonly bigint[],
+): { readonly argument: number; readonly text: string } | undefined {
+  const argument = selectorOf(name);
+  const value = argument === undefined ? undefined : args[argument];
+  if (argument === undefined || value === undefined) return undefined;
+  return { argument, text: nameValue(architecture, { name }, argument, value) };
 }
 
 /** An atom as both dialects take it. */

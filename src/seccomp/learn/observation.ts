@@ -10,6 +10,8 @@ export interface Observation {
    */
   readonly args: ReadonlyMap<number, ObservedValue>;
   readonly count: number;
+  /** Where its name belongs, if the run does not say. */
+  readonly architecture?: ArchitectureName;
 }
 
 export interface ObservedValue {
@@ -21,7 +23,7 @@ export interface ObservedValue {
 /** All of one source. */
 export interface ObservedRun {
   readonly observations: readonly Observation[];
-  /** Where the names belong; undefined if each observation has all. */
+  /** Where the names belong; undefined if each observation says so, or has all. */
   readonly architecture: ArchitectureName | undefined;
   /** What could not be used, in words. */
   readonly remarks: readonly string[];
@@ -37,11 +39,15 @@ export class LearnInputError extends Error {
 export class ObservationTally {
   readonly #byKey = new Map<string, Observation>();
 
-  add(name: Observation['name'], args: Observation['args'], count = 1): void {
+  add(
+    name: Observation['name'],
+    args: Observation['args'],
+    origin: Pick<Observation, 'architecture'> = {},
+  ): void {
     const texts = [...args].map(([index, { text, chooses }]) => [index, text, chooses]);
-    const key = JSON.stringify([name, texts]);
+    const key = JSON.stringify([name, texts, origin.architecture]);
     const known = this.#byKey.get(key)?.count ?? 0;
-    this.#byKey.set(key, { name, args, count: known + count });
+    this.#byKey.set(key, { ...origin, name, args, count: known + 1 });
   }
 
   get observations(): readonly Observation[] {

@@ -43,7 +43,7 @@ export function translateRun(run: ObservedRun, target: Architecture): Translated
   const missing = new Set<string>();
   for (const observation of run.observations) {
     const { name } = observation;
-    const source = run.architecture;
+    const source = observation.architecture ?? run.architecture;
     if (typeof name !== 'string') {
       const own = name[target.name];
       if (own === undefined) continue;
