@@ -9,7 +9,7 @@ import { hostImage } from './host-image.js';
 import { LAB_MACHINES } from './machines.js';
 import { commandScript, type LabOptions } from './options.js';
 import { peerDisk } from './peer-image.js';
-import { projectDisk } from './project-image.js';
+import { type ProjectFile, projectDisk } from './project-image.js';
 import { type HostEnd, type HostOutputs, runHost } from './run-host.js';
 import { requireTools } from './tools.js';
 
@@ -30,6 +30,8 @@ export interface LabRequest
   > {
   /** Whether the host shall have Debian's QEMU in `PEER_FOLDER`, to compare with (x86_64 only). */
   readonly withPeer?: boolean;
+  /** What the host shall have of the project, beside what runs. */
+  readonly more?: readonly ProjectFile[];
 }
 
 /**
@@ -47,10 +49,10 @@ export async function runInLab(
   const started = performance.now();
   const machine = LAB_MACHINES[request.arch];
   requireTools(machine, request);
-  const { arch: architecture, refresh } = request;
+  const { arch: architecture, refresh, more } = request;
   const image = await hostImage({ architecture, progress, refresh });
   signal.throwIfAborted();
-  const project = await projectDisk(packageRoot(), { architecture, progress });
+  const project = await projectDisk(packageRoot(), { architecture, progress, more });
   signal.throwIfAborted();
   const peer = request.withPeer ? await peerDisk({ architecture, progress, refresh }) : undefined;
   signal.throwIfAborted();

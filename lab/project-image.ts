@@ -31,66 +31,78 @@ export function addonPath(architecture: GuestArchitecture): string {
 /** Images of so many states of the project are kept. */
 const KEPT = 10;
 
-/** The packages that the project needs to run, by the lock file: no tool of its development. */
-function packagePaths(root: string): readonly string[] {
+/** The packages of the lock file: those that the project needs to run, or those of its development alone. */
+export function packagePaths(root: string, isForDevelopment = false): readonly string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean }>;
   };
   return Object.entries(lock.packages)
-    .filter(([path, { dev }]) => path.startsWith('node_modules/') && dev !== true)
+    .filter(([path, { dev = false }]) => {
+      return path.startsWith('node_modules/') && dev === isForDevelopment;
+    })
     .map(([path]) => path);
 }
 
-interface ProjectFile {
-  /** Relative to the project. */
+export interface ProjectFile {
+  /** Relative to the project, there. */
   readonly path: string;
   readonly kind: 'file' | 'link';
+  /** Where it is here. */
+  readonly from: string;
 }
 
-function* filesUnder(root: string, path: string): Generator<ProjectFile> {
-  const full = join(root, path);
-  if (!existsSync(full)) return;
-  if (!statSync(full).isDirectory()) {
-    yield { path, kind: 'file' };
+/** A file, or all files in a folder; none if it is not there. */
+export function* filesUnder(root: string, path: string): Generator<ProjectFile> {
+  const from = join(root, path);
+  if (!existsSync(from)) return;
+  if (!statSync(from).isDirectory()) {
+    yield { path, kind: 'file', from };
     return;
   }
-  for (const entry of readdirSync(full, { withFileTypes: true })) {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
     // Packages within packages are named by the lock file too.
     if (entry.name === 'node_modules' || entry.name === '.tsbuildinfo') continue;
     const inside = `${path}/${entry.name}`;
+    const there = join(from, entry.name);
     if (entry.isDirectory()) yield* filesUnder(root, inside);
-    else if (entry.isFile()) yield { path: inside, kind: 'file' };
-    else if (entry.isSymbolicLink()) yield { path: inside, kind: 'link' };
+    else if (entry.isFile()) yield { path: inside, kind: 'file', from: there };
+    else if (entry.isSymbolicLink()) yield { path: inside, kind: 'link', from: there };
   }
 }
 
-function digest(root: string, files: readonly ProjectFile[]): string {
+function digest(files: readonly ProjectFile[]): string {
   const hash = createHash('sha256');
-  for (const { path, kind } of files) {
-    const full = join(root, path);
-    const content = kind === 'file' ? readFileSync(full) : readlinkSync(full);
+  for (const { path, kind, from } of files) {
+    const content = kind === 'file' ? readFileSync(from) : readlinkSync(from);
     hash.update(`${kind} ${path} ${content.length}\n`).update(content);
   }
   return hash.digest('hex').slice(0, 16);
 }
 
+export interface ProjectDiskOptions {
+  readonly architecture: GuestArchitecture;
+  readonly progress: Progress;
+  /** What the host shall have of the project besides. */
+  readonly more?: readonly ProjectFile[] | undefined;
+}
+
 /** An ext4 disk with the built project, or the one in the cache that has the same content. */
 export async function projectDisk(
   root: string,
-  { architecture, progress }: { architecture: GuestArchitecture; progress: Progress },
+  { architecture, progress, more = [] }: ProjectDiskOptions,
 ): Promise<string> {
   const paths = [...PROJECT, addonPath(architecture), ...packagePaths(root)];
-  const files = paths.flatMap((path) => [...filesUnder(root, path)]);
+  const files = [...paths.flatMap((path) => [...filesUnder(root, path)]), ...more];
   const images = join(cacheDirectory(), 'lab', 'projects');
-  const folder = join(images, digest(root, files));
+  const folder = join(images, digest(files));
   await filledOnce(folder, async (unfinished) => {
     progress('packing the project');
     const tree = mkdtempSync(join(unfinished, 'tree-'));
-    for (const { path, kind } of files) {
+    for (const { path, kind, from } of files) {
       const target = join(tree, path);
       mkdirSync(dirname(target), { recursive: true });
-      if (kind === 'link') symlinkSync(readlinkSync(join(root, path)), target);
-      else linkOrCopy(join(root, path), target);
+      if (kind === 'link') symlinkSync(readlinkSync(from), target);
+      else linkOrCopy(from, target);
     }
     await writeDisk(join(unfinished, 'project.ext4'), tree);
     rmSync(tree, { recursive: true });

@@ -10,29 +10,27 @@ import { Channel } from '../../../src/hal/channel.js';
 import type { HalEvents } from '../../../src/hal/contract/define.js';
 import { Process } from '../../../src/hal/process.js';
 import { EPERM, Seccomp } from '../../../src/hal/seccomp.js';
-import { packageRoot } from '../../../src/package-info.js';
 import { DEVICE_POLICY } from '../../../src/programs/device-jail.js';
 import { architectureOf } from '../../../src/seccomp/architecture.js';
+import { type CHelper, cHelper } from '../../c-helper.js';
 import type { NativeRig } from '../../hal/native/native-implementations.js';
-import { jailTest, makeNativeRig, whyNoJail } from '../../hal/native/native-rig.js';
+import { jailTest, makeNativeRig, orSkip, whyNoJail } from '../../hal/native/native-rig.js';
 
 const HELPER = fileURLToPath(new URL('./attack-helper.js', import.meta.url));
-const RAW_CALLS = join(packageRoot(), 'test', 'seccomp', 'jail', 'raw-calls.c');
 const folder = mkdtempSync(join(tmpdir(), 'halyard-'));
 test.after.always(() => rmSync(folder, { recursive: true }));
 
-/** Machine code for the attacker; undefined where there is no compiler. */
-function buildRawCalls(): string | undefined {
-  const library = join(folder, 'raw-calls.so');
-  const { status } = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, RAW_CALLS]);
-  return status === 0 ? library : undefined;
-}
-
-const rawCalls = whyNoJail() === undefined ? buildRawCalls() : undefined;
-const rawTest =
-  rawCalls === undefined && whyNoJail() === undefined
-    ? (title: string, _: unknown) => test.skip(`${title} (skipped: no C compiler)`, () => {})
-    : jailTest;
+const noJail = whyNoJail();
+/** Machine code for the attacker. */
+const built: CHelper =
+  noJail === undefined
+    ? cHelper('raw-calls.so', 'test/seccomp/jail/raw-calls.c', {
+        directory: folder,
+        flags: ['-shared', '-fPIC'],
+      })
+    : { skipped: noJail };
+const rawCalls = 'path' in built ? built.path : undefined;
+const rawTest = orSkip('path' in built ? undefined : built.skipped);
 
 type Refused = HalEvents<typeof Seccomp>['refused'];
 

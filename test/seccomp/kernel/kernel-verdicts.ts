@@ -1,7 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import { packageRoot } from '../../../src/package-info.js';
+import { spawnSync } from 'node:child_process';
 import { encodeProgram, type Program } from '../../../src/seccomp/bpf/instruction.js';
+import { type CHelper, cHelper } from '../../c-helper.js';
 
 /** In the order of verdicts.c. */
 const KINDS = [
@@ -56,18 +55,10 @@ function encodeExperiment({ program, cases }: Experiment): Uint8Array {
   return bytes;
 }
 
-/** Compiles the helper into `directory`; the reason if that cannot be done here. */
-export function buildHelper(directory: string): { path: string } | { skipped: string } {
-  const path = join(directory, 'verdicts');
-  const source = join(packageRoot(), 'test/seccomp/kernel/verdicts.c');
-  try {
-    execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', path, source], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    return { path };
-  } catch (error) {
-    return { skipped: `the helper does not compile: ${String(error).slice(0, 300)}` };
-  }
+/** The helper, compiled into `directory`; the reason if that cannot be done here. */
+export function buildHelper(directory: string): CHelper {
+  const flags = ['-pthread'];
+  return cHelper('verdicts', 'test/seccomp/kernel/verdicts.c', { directory, flags });
 }
 
 /** Runs every case of every experiment on this kernel. */

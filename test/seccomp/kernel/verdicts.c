@@ -84,8 +84,32 @@ __asm__(
     ".globl behind_syscall\n"
     "behind_syscall:\n"
     "  ret\n");
+#elif defined(__arm__)
+__asm__(
+    ".syntax unified\n"
+    ".arm\n"
+    ".globl syscall_with\n"
+    ".type syscall_with, %function\n"
+    "syscall_with:\n"
+    "  push {r4, r5, r6, r7, r8, lr}\n"
+    "  mov r7, r0\n"
+    "  mov r8, r2\n"
+    "  ldr r0, [r8]\n"
+    "  ldr r1, [r8, #8]\n"
+    "  ldr r2, [r8, #16]\n"
+    "  ldr r3, [r8, #24]\n"
+    "  ldr r4, [r8, #32]\n"
+    "  ldr r5, [r8, #40]\n"
+    "  svc #0\n"
+    ".globl behind_syscall\n"
+    "behind_syscall:\n"
+    "  pop {r4, r5, r6, r7, r8, pc}\n"
+#if defined(__thumb__)
+    ".thumb\n"
+#endif
+);
 #else
-#error "syscall_with is written for x86_64 and aarch64"
+#error "syscall_with is written for x86_64, aarch64 and arm"
 #endif
 
 static void report(int64_t kind, int64_t value) {
