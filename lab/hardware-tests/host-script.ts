@@ -1,4 +1,5 @@
 import { shellWord } from '../options.js';
+import { TOOLS } from './strace.js';
 import type { TargetMachine } from './targets.js';
 import { AVA_NOTES, FOREIGN_LIBRARIES } from './test-files.js';
 
@@ -10,6 +11,7 @@ export function testScript({ foreign }: TargetMachine, files: readonly string[])
   const ava = `node node_modules/ava/entrypoints/cli.mjs --concurrency 1 --timeout ${TEST_TIMEOUT}`;
   return [
     `mount -t tmpfs tmpfs /project/${AVA_NOTES}`,
+    `export PATH=$PATH:/project/${TOOLS}`,
     ...(foreign === undefined ? [] : foreignSystem(foreign)),
     `${ava} ${files.map(shellWord).join(' ')}`,
   ].join('\n');

@@ -8,6 +8,7 @@ import { packageRoot } from '../../src/package-info.js';
 import { runInLab } from '../lab.js';
 import { exitCodeOf, INTERRUPTED, reportLines } from '../report.js';
 import { countsOf, testScript } from './host-script.js';
+import { straceFiles } from './strace.js';
 import { TARGET_MACHINES, TEST_TARGETS, type TestTarget } from './targets.js';
 import { testFiles } from './test-files.js';
 
@@ -32,6 +33,8 @@ async function runOn(
     process.stdout.write(bytes);
   };
   try {
+    const source = { architecture: machine.host, progress: say, refresh: false };
+    const strace = machine.hasStrace ? await straceFiles(source, folder) : [];
     const request = {
       arch: machine.host,
       hostMemoryBytes: 3 * 2 ** 30,
@@ -40,7 +43,7 @@ async function runOn(
       install: false,
       refresh: false,
       command: [testScript(machine, given.length > 0 ? given : machine.files)],
-      more: await testFiles(packageRoot(), machine, folder),
+      more: [...(await testFiles(packageRoot(), machine, folder)), ...strace],
     };
     const result = await runInLab(request, { stdout: hear, stderr: hear }, say, signal);
     for (const line of reportLines(request, { ...result, files: [] })) say(line);

@@ -9,6 +9,8 @@ export interface TargetMachine {
   /** Of Debian's, for the tests' helpers. */
   readonly compiler: string;
   readonly compilerPackage: string;
+  /** Whether strace(1) can look at the target's programs. */
+  readonly hasStrace: boolean;
   /** What the host has not by itself: a Node, an addon, and the loader and libraries for them. */
   readonly foreign?: {
     /** By `npm run arm-nodes`. */
@@ -27,6 +29,7 @@ const EVERYWHERE = [
   'test/programs/*.test.ts',
   'test/seccomp/jail/*.test.ts',
   'test/seccomp/kernel.test.ts',
+  'test/verdict/native/*.test.ts',
 ];
 
 export const TARGET_MACHINES: Readonly<Record<TestTarget, TargetMachine>> = {
@@ -34,6 +37,7 @@ export const TARGET_MACHINES: Readonly<Record<TestTarget, TargetMachine>> = {
     host: 'x86_64',
     compiler: 'x86_64-linux-gnu-gcc',
     compilerPackage: 'gcc',
+    hasStrace: true,
     files: [
       ...EVERYWHERE,
       'test/machine/boot-on-kvm.test.ts',
@@ -45,12 +49,14 @@ export const TARGET_MACHINES: Readonly<Record<TestTarget, TargetMachine>> = {
     host: 'arm64',
     compiler: 'aarch64-linux-gnu-gcc',
     compilerPackage: 'gcc-aarch64-linux-gnu',
+    hasStrace: true,
     files: EVERYWHERE,
   },
   arm: {
     host: 'arm64',
     compiler: 'arm-linux-gnueabihf-gcc',
     compilerPackage: 'gcc-arm-linux-gnueabihf',
+    hasStrace: false,
     foreign: {
       node: 'build/arm-nodes/arm/node',
       addon: 'prebuilds/linux-arm',

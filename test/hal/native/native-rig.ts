@@ -19,7 +19,8 @@ function missingAddon(): string | undefined {
   }
 }
 
-function missingKvm(): string | undefined {
+/** Why there can be no test with KVM here, or undefined. */
+export function whyNoKvm(): string | undefined {
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
     return undefined;
@@ -57,7 +58,7 @@ export function orSkip(reason: string | undefined): TestFn {
 /** `test`, or what registers skipped tests with the reason. */
 export const nativeTest: TestFn = orSkip(missingAddon());
 export const jailTest: TestFn = orSkip(whyNoJail());
-export const kvmTest: TestFn = orSkip(missingAddon() ?? missingKvm());
+export const kvmTest: TestFn = orSkip(missingAddon() ?? whyNoKvm());
 
 /** Declares tests of the native side alone, each with a rig of its own. */
 export function rigTests(

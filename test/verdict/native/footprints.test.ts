@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import type { CallSpec, EventSpec } from '../../../src/hal/contract/define.js';
 import { CONTRACTS } from '../../../src/hal/contract-list.js';
-import { orSkip, whyNoJail, whyNoStrace } from '../../hal/native/native-rig.js';
+import { orSkip, whyNoJail, whyNoKvm, whyNoStrace } from '../../hal/native/native-rig.js';
 import { formatSeen, isAsDeclared, MarkedLog } from './strace.js';
 import type { Declared, Window } from './traced-hal.js';
 
@@ -20,14 +21,22 @@ interface Role {
   readonly windows: readonly Window[];
 }
 
-straceTest('what the native side does is what its contracts declare', (t) => {
+/** The calls of other architectures are declared from their sources. */
+const hasKvm = process.arch === 'x64' && whyNoKvm() === undefined;
+const OF_ARM = ['preferredTarget', 'initVcpu', 'getOneRegister', 'setOneRegister'].concat(
+  'createDevice',
+  'setDeviceAttribute',
+);
+
+const scope = hasKvm ? 'KVM among it' : 'all but KVM, which is not here';
+straceTest(`what the native side does is what its contracts declare (${scope})`, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'halyard-strace-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const log = join(folder, 'log');
   const traced = ['-f', '-ff', '-q', '-e', 'raw=all', '-o', log];
   const { status, stderr } = spawnSync(
     'strace',
-    [...traced, process.execPath, MAIN, folder, 'main'],
+    [...traced, process.execPath, MAIN, folder, 'main', ...(hasKvm ? ['kvm'] : [])],
     { encoding: 'utf8', timeout: 100_000 },
   );
   t.is(status, 0, stderr);
@@ -52,7 +61,7 @@ straceTest('what the native side does is what its contracts declare', (t) => {
     }
   }
   t.deepEqual(wrong, []);
-  t.deepEqual(missing(exercised), [], 'every call and event that needs no KVM is exercised');
+  t.deepEqual(missing(exercised), [], 'every call and event is exercised');
 });
 
 /** The end of what was seen that is the event's own. */
@@ -64,10 +73,16 @@ function ownOf(declared: readonly Declared[], seen: ReturnType<MarkedLog['within
   return undefined;
 }
 
+/** What the vCPUs' own threads do is no window of the thread that has the marks. */
+function isMadeHere({ kind, name }: CallSpec | EventSpec): boolean {
+  return kind === 'call' && !OF_ARM.includes(name);
+}
+
 function missing(exercised: ReadonlySet<string>): string[] {
-  return CONTRACTS.filter(({ halName }) => halName !== 'kvm').flatMap((contract) =>
+  return CONTRACTS.filter(({ halName }) => hasKvm || halName !== 'kvm').flatMap((contract) =>
     [...contract.calls, ...contract.events]
       .filter((spec) => spec.definition.options.syscalls !== 'node')
+      .filter((spec) => contract.halName !== 'kvm' || isMadeHere(spec))
       .map((spec) => `${contract.halName}.${spec.name}`)
       .filter((entry) => !exercised.has(entry)),
   );

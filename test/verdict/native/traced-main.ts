@@ -1,5 +1,5 @@
-// Makes every native call that needs no KVM, with marks for strace(1). Its arguments: a folder, and "main" or "jailed", the
-// child of the former.
+// Makes every native call, with marks for strace(1). Its arguments: a folder, "main" or "jailed", the child of the former,
+// and "kvm" where there is one.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,8 +14,9 @@ import { Process } from '../../../src/hal/process.js';
 import { Seccomp } from '../../../src/hal/seccomp.js';
 import { filterFor, USER_NOTIFY } from '../../hal/native/filters.js';
 import { TracedHal } from './traced-hal.js';
+import { machines } from './traced-kvm.js';
 
-const [folder = '', role = ''] = process.argv.slice(2);
+const [folder = '', role = '', hardware = ''] = process.argv.slice(2);
 const PAGE = 4096;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const PROGRAMS = new Map([
@@ -147,6 +148,7 @@ if (role === 'main') {
   eventFds.close({ eventfd });
   mmap.closeRegion({ region });
   await jailed();
+  if (hardware === 'kvm') await machines(traced);
   traced.write(join(folder, 'main.json'));
   process.exit(0);
 } else {
