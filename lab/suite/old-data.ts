@@ -46,11 +46,16 @@ export function fillWithPattern(amount: MiB): readonly ScenarioStep[] {
   return [...usePattern(amount), ...DROP_PATTERN];
 }
 
-/** By the notes "before" and "after" of `countPattern`. @throws NoteError */
-export function oldDataIsGone(report: RunReport, after: string): readonly Check[] {
+/**
+ * By the notes "before" and "after" of `countPattern`.
+ *
+ * @param remains the part of it that may be there still.
+ * @throws NoteError
+ */
+export function oldDataIsGone(report: RunReport, after: string, remains = 0.1): readonly Check[] {
   const before = numberOf(report, 'before');
   return [
     atLeast('old data in a sample of memory', before, (SAMPLE_MIB / 2) * BYTES_PER_MIB),
-    atMost(`the same after ${after}`, numberOf(report, 'after'), before / 10),
+    atMost(`the same after ${after}`, numberOf(report, 'after'), before * remains),
   ];
 }

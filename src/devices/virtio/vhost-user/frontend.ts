@@ -36,7 +36,7 @@ export interface FrontendHal {
 /** What a device elsewhere has to be told, and what of it is ours to serve. */
 export interface FrontendOptions {
   readonly hal: FrontendHal;
-  readonly events: Pick<EventSource, 'on'>;
+  readonly events: Pick<EventSource, 'on' | 'nowNs'>;
   readonly frontend: VirtioFrontend;
   /** Handles of the two channels: requests go over the first, the device speaks unasked over the second. */
   readonly transport: number;

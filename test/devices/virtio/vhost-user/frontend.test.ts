@@ -56,6 +56,7 @@ function setup({ configBytes = 8, deviceConfig = [{ offset: 0, size: 4 }] } = {}
   const frontend = new VhostUserBackend({
     hal: { mmap, eventFd, channel, clock },
     events: {
+      nowNs: 0,
       on: (_contract, _name, key, handler) => {
         handlers.set(key ?? 0, handler as (payload: object) => void);
         return () => handlers.delete(key ?? 0);
