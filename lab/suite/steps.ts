@@ -85,6 +85,8 @@ export function linuxRun(
   return {
     guestArchitecture: arch === 'arm64' ? 'aarch64' : 'x86_64',
     ramMiB,
+    // As `halyard run` has it.
+    registerReads: arch === 'x86_64' ? 'memory' : 'exit',
     margin: 1,
     policy: 'off',
     linux: { commandLine: COMMAND_LINE[arch], hasInitrd: true },

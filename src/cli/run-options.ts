@@ -10,6 +10,7 @@ import {
   parseBalloonConfig,
 } from '../programs/balloon-config.js';
 import { JAIL_CHOICES } from '../programs/device-jail.js';
+import { REGISTER_READS } from '../programs/device-page.js';
 import { UsageError } from './failure.js';
 import { wholeNumber } from './option-values.js';
 import type { RunFlags } from './run-command.js';
@@ -138,6 +139,14 @@ export function addRunOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--register-reads <how>',
+        "how the guest reads its devices' registers: each time by an exit, or (x86_64) from memory that it may only read",
+      )
+        .choices(REGISTER_READS)
+        .default(nativeArchitecture() === 'x86_64' ? 'memory' : 'exit'),
+    )
+    .addOption(
+      new Option(
         '--jail <refusal>',
         "the device's process is jailed; for what its policy does not allow this process is told and ends it, the kernel ends it, or it is told and done all the same",
       )
@@ -207,6 +216,7 @@ function givenConfig(flags: Flags): unknown {
     seconds: flags['seconds'],
     timeScale: flags['timeScale'],
     device: flags['device'],
+    registerReads: flags['registerReads'],
     jail: flags['device'] === 'process' ? jailChoice(flags['jail']) : 'off',
     onDeviceExit: flags['onDeviceExit'],
     work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },

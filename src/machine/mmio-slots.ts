@@ -26,9 +26,14 @@ export interface MmioAttachment {
   readonly gsi?: number;
   /** Queues whose kicks shall come by eventfd. Others come as writes to `device`. */
   readonly notify: readonly { readonly queue: number }[];
+  /** Asked once the device is made: a region whose first page the guest finds at the slot, and reads without an exit. */
+  readonly page?: () => number | undefined;
   /** The device, or how to make it once its wires exist. */
   readonly device: MmioDevice | ((wiring: MmioWiring) => MmioDevice);
 }
+
+/** RAM has the memory slots below. */
+const FIRST_PAGE_MEMORY_SLOT = 16;
 
 export interface SlotContext {
   /** Where the slots are. @throws RangeError */
@@ -61,6 +66,11 @@ export function attachToSlot(context: SlotContext, attachment: MmioAttachment): 
   const wiring: MmioWiring = { address, gsi, kicks, call };
   const made = typeof device === 'function' ? device(wiring) : device;
   bus.add({ space: 'mmio', address, size: VIRTIO_MMIO_SLOT_BYTES, device: made });
+  const region = attachment.page?.();
+  if (region !== undefined) {
+    const memory = { slot: FIRST_PAGE_MEMORY_SLOT + slot, region, offset: 0, readOnly: true };
+    kvm.setMemory({ vm, address, size: VIRTIO_MMIO_SLOT_BYTES, ...memory });
+  }
   kvm.irqfd({ vm, eventfd: call, gsi, on: true });
   for (const { queue, eventfd } of kicks) {
     kvm.ioeventfd({

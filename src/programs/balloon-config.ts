@@ -2,6 +2,7 @@ import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
 import type { MarginSetting } from '../policy/figure-reader.js';
 import { ConfigError } from '../program.js';
 import { JAIL_CHOICES, type JailChoice } from './device-jail.js';
+import { REGISTER_READS, type RegisterReads } from './device-page.js';
 import type { DeviceExitChoice } from './device-process.js';
 import { NO_SCENARIO, parseScenario, type Scenario } from './scenario.js';
 
@@ -68,6 +69,8 @@ export interface BalloonVmConfig {
   /** How long the run lasts; 0 means until the guest ends or someone interrupts. */
   readonly seconds: number;
   readonly device: DevicePlacement;
+  /** From memory only on x86_64: arm64 lets a guest read past the caches. By exits unless it is said: recordings are older. */
+  readonly registerReads: RegisterReads;
   /** Of the device's process, if it has one. Off unless it is said: recordings are older than jails. */
   readonly jail: JailChoice;
   readonly onDeviceExit: DeviceExitChoice;
@@ -95,6 +98,7 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   timeScale: 1,
   seconds: 0,
   device: 'in-process',
+  registerReads: 'exit',
   jail: 'off',
   onDeviceExit: 'restart',
   balloon: {
@@ -159,6 +163,10 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
     throw new ConfigError('the micro guest is for x86_64; on arm64, boot Linux (--kernel)');
   }
   choice('device', config.device, ['in-process', 'process']);
+  choice('registerReads', config.registerReads, REGISTER_READS);
+  if (config.registerReads === 'memory' && config.guestArchitecture !== 'x86_64') {
+    throw new ConfigError("only a guest of x86_64 can read its devices' registers from memory");
+  }
   choice('jail', config.jail, JAIL_CHOICES);
   if (config.jail !== 'off' && config.device !== 'process') {
     throw new ConfigError('only a device in a process of its own can be jailed (--device process)');

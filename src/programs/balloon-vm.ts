@@ -30,6 +30,7 @@ import {
 } from './balloon-config.js';
 import { BalloonDeviceLane } from './balloon-device.js';
 import { DEVICE_ENTRIES, type Refused } from './device-jail.js';
+import { type RegisterReads, registerReads } from './device-page.js';
 import { RecoveryCheck } from './recovery-check.js';
 import { type ScenarioNote, ScenarioRun } from './scenario-run.js';
 import { VmBalloon } from './vm-balloon.js';
@@ -133,11 +134,13 @@ export class BalloonVm implements ProgramRoot {
     const machine = this.#buildMachine();
     this.#machine = machine;
     const { mmap, eventFd, channel, clock, process, seccomp, reactor, config } = this;
+    const reads = registerReads(this.kvm, config);
     const balloon = new VmBalloon({
       hal: { mmap, eventFd, channel, clock, process, seccomp },
       events: reactor,
       machine,
       slot: BALLOON_SLOT,
+      registerReads: reads,
       placement: config.device,
       jail: config.jail,
       onDeviceExit: config.onDeviceExit,
@@ -148,7 +151,7 @@ export class BalloonVm implements ProgramRoot {
       refused: (refused) => this.observer.refused?.(refused),
     });
     this.#balloon = balloon;
-    this.#addDisks(machine);
+    this.#addDisks(machine, reads);
     machine.run();
     this.#startPolicy(balloon.control);
     this.#planEnd();
@@ -172,7 +175,7 @@ export class BalloonVm implements ProgramRoot {
     });
   }
 
-  #addDisks(machine: Machine): void {
+  #addDisks(machine: Machine, reads: RegisterReads): void {
     const { mmap, eventFd, disk, reactor, config } = this;
     config.disks.forEach((choice, index) => {
       this.#disks.push(
@@ -181,6 +184,7 @@ export class BalloonVm implements ProgramRoot {
           events: reactor,
           machine,
           slot: FIRST_DISK_SLOT + index,
+          registerReads: reads,
           name: diskName(index),
           choice,
         }),

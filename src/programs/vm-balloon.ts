@@ -8,7 +8,6 @@ import { RemoteStats } from '../devices/balloon/remote-stats.js';
 import { type StatsSource, StatsTimer } from '../devices/balloon/stats-timer.js';
 import { balloonTransport } from '../devices/balloon/transport.js';
 import type { FeatureSet } from '../devices/virtio/features.js';
-import { InterruptLine } from '../devices/virtio/interrupt.js';
 import type { MmioTransport } from '../devices/virtio/mmio-transport.js';
 import { Channel } from '../hal/channel.js';
 import type { Clock } from '../hal/clock.js';
@@ -24,6 +23,7 @@ import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
 import type { BalloonChoice, DevicePlacement } from './balloon-config.js';
 import type { JailChoice, Refused } from './device-jail.js';
+import { DevicePage, type RegisterReads } from './device-page.js';
 import { type DeviceExitChoice, DeviceProcess } from './device-process.js';
 
 /** What a guest answered, or why it did not. */
@@ -42,6 +42,7 @@ export interface VmBalloonOptions {
   readonly events: EventSource;
   readonly machine: Machine;
   readonly slot: number;
+  readonly registerReads: RegisterReads;
   readonly placement: DevicePlacement;
   readonly jail: JailChoice;
   readonly onDeviceExit: DeviceExitChoice;
@@ -55,13 +56,12 @@ export interface VmBalloonOptions {
   readonly refused: (refused: Refused) => void;
 }
 
-const STATUS_PAGE_BYTES = 4096;
-
 /** A machine's balloon: registers in its slot, and behind them the device, here or in a process of its own. */
 export class VmBalloon {
   readonly #options: VmBalloonOptions;
   readonly #closing: (() => void)[] = [];
   #control = 0;
+  #page: DevicePage | undefined;
   #process: DeviceProcess | undefined;
   #device: BalloonDevice | undefined;
   #stats: StatsTimer | undefined;
@@ -75,6 +75,7 @@ export class VmBalloon {
       slot: options.slot,
       notify: Array.from({ length: queueCount(this.#features) }, (_, queue) => ({ queue })),
       device: (wiring) => this.#addDevice(wiring),
+      page: () => this.#page?.forGuest,
     });
   }
 
@@ -130,16 +131,20 @@ export class VmBalloon {
 
   #addDevice(wiring: MmioWiring): BusDevice {
     const { mmap, eventFd } = this.#options.hal;
-    const region = mmap.createRegion({ name: 'balloon-status', size: STATUS_PAGE_BYTES });
-    this.#closing.push(() => mmap.closeRegion({ region }));
-    const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
-    const transport = balloonTransport({ interrupt, features: this.#options.choice });
-    if (this.#options.placement === 'process') return this.#startProcess(wiring, transport, region);
+    const page = new DevicePage(mmap, 'balloon-status', this.#options.registerReads);
+    this.#page = page;
+    this.#closing.push(() => page.close());
+    const transport = balloonTransport({
+      interrupt: page.interruptLine(eventFd, wiring.call),
+      features: this.#options.choice,
+      page: page.registers,
+    });
+    if (this.#options.placement === 'process') return this.#startProcess(wiring, transport, page);
     this.#addDeviceHere(wiring, transport);
     return transport;
   }
 
-  #startProcess(wiring: MmioWiring, transport: MmioTransport, statusRegion: number): BusDevice {
+  #startProcess(wiring: MmioWiring, transport: MmioTransport, page: DevicePage): BusDevice {
     const { hal, events, machine, notice, jail, onDeviceExit, refused } = this.#options;
     const stats = new RemoteStats({
       channel: hal.channel,
@@ -155,7 +160,7 @@ export class VmBalloon {
       transport,
       features: this.#features,
       ram: machine.ram,
-      statusPage: { region: statusRegion, size: STATUS_PAGE_BYTES },
+      statusPage: page,
       wiring,
       deviceConfig: deviceFields(this.#features),
       configWritten: (offset, bytes) => this.#configWritten(offset, bytes),

@@ -1,6 +1,5 @@
 import { BlockDevice } from '../devices/block/block-device.js';
 import { blockTransport } from '../devices/block/transport.js';
-import { InterruptLine } from '../devices/virtio/interrupt.js';
 import type { HalOf } from '../hal/contract/define.js';
 import { BYTES_PER_MIB, type Bytes } from '../hal/contract/units.js';
 import type { Disk } from '../hal/disk.js';
@@ -11,6 +10,7 @@ import type { Machine } from '../machine/machine.js';
 import type { MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
 import type { DiskChoice } from './balloon-config.js';
+import { DevicePage, type RegisterReads } from './device-page.js';
 
 export interface VmDiskOptions {
   readonly hal: {
@@ -21,18 +21,19 @@ export interface VmDiskOptions {
   readonly events: EventSource;
   readonly machine: Machine;
   readonly slot: number;
+  readonly registerReads: RegisterReads;
   /** By which the native side knows its file. */
   readonly name: string;
   readonly choice: DiskChoice;
 }
 
-const STATUS_PAGE_BYTES = 4096;
 const REQUESTS = 0;
 
 /** A machine's disk: opened, in its slot, served in this process. */
 export class VmDisk {
   readonly #options: VmDiskOptions;
   readonly #closing: (() => void)[] = [];
+  #page: DevicePage | undefined;
 
   /** Inside a turn, before the machine runs. @throws HalError if its file cannot be opened. */
   constructor(options: VmDiskOptions) {
@@ -44,6 +45,7 @@ export class VmDisk {
       slot,
       notify: [{ queue: REQUESTS }],
       device: (wiring) => this.#addDevice(wiring, disk, size),
+      page: () => this.#page?.forGuest,
     });
   }
 
@@ -61,11 +63,12 @@ export class VmDisk {
   #addDevice(wiring: MmioWiring, disk: number, sizeBytes: Bytes): BusDevice {
     const { hal, events, machine, name, choice } = this.#options;
     const { mmap, eventFd } = hal;
-    const region = mmap.createRegion({ name: `${name}-status`, size: STATUS_PAGE_BYTES });
-    this.#closing.push(() => mmap.closeRegion({ region }));
-    const interrupt = new InterruptLine(mmap, eventFd, { region, offset: 0, eventfd: wiring.call });
+    const page = new DevicePage(mmap, `${name}-status`, this.#options.registerReads);
+    this.#page = page;
+    this.#closing.push(() => page.close());
+    const interrupt = page.interruptLine(eventFd, wiring.call);
     const shape = { sizeBytes, readOnly: choice.kind === 'file' && choice.readOnly };
-    const transport = blockTransport({ interrupt, shape });
+    const transport = blockTransport({ interrupt, shape, page: page.registers });
     const device = new BlockDevice({
       mmap,
       disks: hal.disk,

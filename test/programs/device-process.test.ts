@@ -36,26 +36,41 @@ function replaysIdentically(host: TwoLanes, lane: LaneRecord): boolean {
   });
 }
 
-test('a device in a process of its own inflates and deflates, and both lanes replay', (t) => {
-  const host = new TwoLanes();
-  const { inflate, deflate } = boot(host);
-  for (const frame of FRAMES) host.fill(frame);
-  const head = inflate.post(host.writeFrames(FRAMES));
-  t.is(inflate.usedIndex, 0);
-  host.kick(0);
-  t.true(FRAMES.every((frame) => host.isZero(frame)));
-  t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
-  t.is(host.interrupts(), 1);
-  t.is(host.driver.read32(0x60) & 1, 1, 'the shared status word says what the interrupt is for');
-  deflate.post(host.writeFrames(FRAMES));
-  host.kick(1);
-  t.is(deflate.usedIndex, 1);
-  host.shutDown();
-  t.is(host.main.end?.failure, undefined);
-  t.deepEqual(names(host), ['main', 'device']);
-  t.deepEqual(host.lanes[1]?.exit, { code: 0, signal: '' });
-  for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
-});
+for (const registerReads of ['exit', 'memory'] as const) {
+  test(`a device in a process of its own inflates and deflates, and both lanes replay (register reads: ${registerReads})`, (t) => {
+    const host = new TwoLanes({ registerReads });
+    const { inflate, deflate } = boot(host);
+    for (const frame of FRAMES) host.fill(frame);
+    const head = inflate.post(host.writeFrames(FRAMES));
+    t.is(inflate.usedIndex, 0);
+    host.kick(0);
+    t.true(FRAMES.every((frame) => host.isZero(frame)));
+    t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
+    t.is(host.interrupts(), 1);
+    t.is(host.driver.read32(0x60) & 1, 1, 'the shared status word says what the interrupt is for');
+    deflate.post(host.writeFrames(FRAMES));
+    host.kick(1);
+    t.is(deflate.usedIndex, 1);
+    host.shutDown();
+    t.is(host.main.end?.failure, undefined);
+    t.deepEqual(names(host), ['main', 'device']);
+    t.deepEqual(host.lanes[1]?.exit, { code: 0, signal: '' });
+    for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+  });
+
+  test(`killed in the middle, the device goes on with the registers that its guest sees (register reads: ${registerReads})`, (t) => {
+    const host = new TwoLanes({ registerReads }, { call: 'discard', when: 'after' });
+    const { inflate } = boot(host);
+    const head = inflate.post(host.writeFrames(FRAMES));
+    host.kick(0);
+    t.deepEqual(names(host), ['main', 'device', 'device#2']);
+    t.deepEqual(inflate.takeUsed(), [{ id: head, length: 0 }]);
+    t.is(host.driver.read32(0x60) & 1, 1);
+    t.is(host.driver.read32(0x70), 0xf);
+    host.shutDown();
+    for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+  });
+}
 
 const MOMENTS: readonly {
   readonly title: string;

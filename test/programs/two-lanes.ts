@@ -35,6 +35,7 @@ import { FIRST_VCPU, IMAGE, RESET_REGISTERS, VM } from '../machine/harness.js';
 
 type MmapHal = HalOf<typeof Mmap>;
 type Exit = HalEvents<typeof Kvm>['exit'];
+type SetMemory = Parameters<HalOf<typeof Kvm>['setMemory']>[0];
 
 /** Ends the device's process in the middle of one of its calls. */
 export interface Trap {
@@ -88,6 +89,8 @@ export class TwoLanes {
   #answer: Uint8Array | undefined;
   #call = 0;
   ramRegion = 0;
+  /** Where the guest reads the device's registers, if not by exits. */
+  #registers: number | undefined;
 
   constructor(config: Readonly<Record<string, unknown>> = {}, trap?: Trap) {
     this.trap = trap;
@@ -100,7 +103,10 @@ export class TwoLanes {
     this.mmap = simulatedMemory({ handles: this.#handles }).create({});
     const { address } = virtioSlot(0);
     this.driver = new MmioDriver({
-      read: (offset, size) => this.access(address + offset, new Uint8Array(size), false),
+      read: (offset, size) =>
+        this.#registers === undefined
+          ? this.access(address + offset, new Uint8Array(size), false)
+          : this.#inMemory(this.#registers, offset, size),
       write: (offset, bytes) => void this.access(address + offset, bytes, true),
     });
     this.main = this.#record('main');
@@ -115,6 +121,12 @@ export class TwoLanes {
       lane.dispose();
     });
     this.settle();
+  }
+
+  #inMemory(region: number, offset: number, size: number): Uint8Array {
+    const into = new Uint8Array(size);
+    this.mmap.read({ region, offset, into });
+    return into;
   }
 
   /** Lets everything happen that is on its way. */
@@ -382,8 +394,9 @@ export class TwoLanes {
       tscKhz: () => 2_000_000,
       getSystemRegisters: () => RESET_REGISTERS,
       supportedCpuid: () => [],
-      setMemory: ({ slot, region }: { slot: number; region: number }) => {
+      setMemory: ({ slot, region, address, readOnly }: SetMemory) => {
         if (slot === 0) this.ramRegion = region;
+        if (readOnly && address === virtioSlot(0).address) this.#registers = region;
       },
       ioeventfd: ({ match, eventfd }: { match: number; eventfd: number }) => {
         this.ioeventfds.set(match, eventfd);

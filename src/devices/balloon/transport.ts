@@ -1,6 +1,7 @@
 import type { GuestFaults } from '../virtio/guest-faults.js';
 import type { InterruptLine } from '../virtio/interrupt.js';
 import { MmioTransport } from '../virtio/mmio-transport.js';
+import type { RegisterPage } from '../virtio/register-page.js';
 import { BALLOON_DEVICE_ID, CONFIG_NUM_PAGES, QUEUE_SIZE } from './constants.js';
 import {
   type BalloonFeatureOptions,
@@ -15,6 +16,7 @@ import { queueCount } from './queue-functions.js';
 export function balloonTransport(options: {
   readonly interrupt: InterruptLine;
   readonly features?: BalloonFeatureOptions;
+  readonly page?: RegisterPage | undefined;
   readonly faults?: GuestFaults;
 }): MmioTransport {
   const features = offeredFeatures(options.features);
@@ -30,6 +32,7 @@ export function balloonTransport(options: {
     driverFields: written,
     resetFields: [...written, ...command],
     interrupt: options.interrupt,
+    page: options.page,
     ...(options.faults === undefined ? {} : { faults: options.faults }),
   });
 }

@@ -1,6 +1,7 @@
 import type { GuestFaults } from '../virtio/guest-faults.js';
 import type { InterruptLine } from '../virtio/interrupt.js';
 import { MmioTransport } from '../virtio/mmio-transport.js';
+import type { RegisterPage } from '../virtio/register-page.js';
 import { BLOCK_DEVICE_ID, QUEUE_SIZE } from './constants.js';
 import { configSpace, type DiskShape, offeredFeatures } from './disk-shape.js';
 
@@ -8,6 +9,7 @@ import { configSpace, type DiskShape, offeredFeatures } from './disk-shape.js';
 export function blockTransport(options: {
   readonly interrupt: InterruptLine;
   readonly shape: DiskShape;
+  readonly page?: RegisterPage | undefined;
   readonly faults?: GuestFaults;
 }): MmioTransport {
   return new MmioTransport({
@@ -17,6 +19,7 @@ export function blockTransport(options: {
     config: configSpace(options.shape),
     driverFields: [],
     interrupt: options.interrupt,
+    page: options.page,
     ...(options.faults === undefined ? {} : { faults: options.faults }),
   });
 }

@@ -16,6 +16,7 @@ import {
   STATUS_NEEDS_RESET,
 } from './mmio-registers.js';
 import { QueueRegisters, type QueueRegistersSnapshot } from './queue-registers.js';
+import type { RegisterPage } from './register-page.js';
 
 export interface MmioTransportOptions {
   readonly deviceId: number;
@@ -30,6 +31,8 @@ export interface MmioTransportOptions {
   /** The fields that a driver which starts over finds at zero. Default: those that it writes. */
   readonly resetFields?: readonly ConfigField[];
   readonly interrupt: InterruptLine;
+  /** Where the guest reads the registers, if not from here. */
+  readonly page?: RegisterPage | undefined;
   readonly faults?: GuestFaults;
 }
 
@@ -86,6 +89,7 @@ export class MmioTransport implements VirtioFrontend {
     this.#interrupt = options.interrupt;
     this.#queues = new QueueRegisters(options.queueSizes);
     this.#config = new ConfigSpace(options.config, options.driverFields, options.resetFields);
+    this.#showAll();
   }
 
   get status(): number {
@@ -142,6 +146,7 @@ export class MmioTransport implements VirtioFrontend {
   write(offset: number, bytes: Uint8Array): void {
     if (offset >= MMIO_CONFIG_OFFSET) {
       this.#writeConfig(offset - MMIO_CONFIG_OFFSET, bytes);
+      this.#options.page?.showConfig(this.#config.bytes);
       return;
     }
     if (bytes.length !== REGISTER_BYTES || offset % REGISTER_BYTES !== 0) {
@@ -150,6 +155,8 @@ export class MmioTransport implements VirtioFrontend {
     }
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#writeRegister(offset, view.getUint32(0, true));
+    // The two that a running driver writes change nothing that it reads here.
+    if (offset !== MMIO.queueNotify && offset !== MMIO.interruptAck) this.#showAll();
   }
 
   usedBuffer(): void {
@@ -158,12 +165,14 @@ export class MmioTransport implements VirtioFrontend {
 
   configChanged(offset: number, bytes: Uint8Array): void {
     const changed = this.#config.writeByDevice(offset, bytes);
+    if (changed) this.#showAll();
     if (changed && this.#isRunning()) this.#interrupt.raise(INTERRUPT_CONFIG_CHANGE);
   }
 
   needsReset(): void {
     if ((this.#status & STATUS_NEEDS_RESET) !== 0) return;
     this.#status |= STATUS_NEEDS_RESET;
+    this.#showAll();
     if (this.#isRunning()) this.#interrupt.raise(INTERRUPT_CONFIG_CHANGE);
   }
 
@@ -188,6 +197,13 @@ export class MmioTransport implements VirtioFrontend {
     this.#queues.restore(snapshot.queues);
     this.#config.restore(snapshot.config);
     this.#ringsAreNew = !this.#isRunning();
+    this.#showAll();
+  }
+
+  #showAll(): void {
+    const { page } = this.#options;
+    page?.showConfig(this.#config.bytes);
+    page?.showRegisters((offset) => this.#readRegister(offset));
   }
 
   #isRunning(): boolean {

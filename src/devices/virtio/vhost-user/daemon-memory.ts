@@ -3,8 +3,15 @@ import { HalError } from '../../../hal/contract/errors.js';
 import { BALLOON_PAGE_BYTES, type GuestAddress } from '../../../hal/contract/units.js';
 import type { Mmap } from '../../../hal/mmap.js';
 import type { RamPart } from '../guest-memory.js';
+import { MMIO } from '../mmio-registers.js';
 import type { MemRegion } from './messages.js';
-import { STATUS_PAGE_ADDRESS } from './protocol.js';
+import { REGISTER_PAGE_ADDRESS, STATUS_PAGE_ADDRESS } from './protocol.js';
+
+/** Entries that are no RAM, and where in them the word is. */
+const STATUS_WORDS: ReadonlyMap<GuestAddress, number> = new Map([
+  [STATUS_PAGE_ADDRESS, 0],
+  [REGISTER_PAGE_ADDRESS, MMIO.interruptStatus],
+]);
 
 /** Where the shared InterruptStatus word is. */
 export interface StatusWord {
@@ -32,9 +39,11 @@ export class DaemonMemory {
     const parts = table.map(({ guestAddress, size }, index) => {
       return { address: guestAddress, size, region: handles[index] ?? 0, offset: 0 };
     });
-    this.ram = parts.filter((part) => part.address !== STATUS_PAGE_ADDRESS);
-    const status = parts.find((part) => part.address === STATUS_PAGE_ADDRESS);
-    this.statusWord = status && { region: status.region, offset: 0 };
+    this.ram = parts.filter(({ address }) => !STATUS_WORDS.has(address));
+    const status = parts.find(({ address }) => STATUS_WORDS.has(address));
+    const offset = status && STATUS_WORDS.get(status.address);
+    this.statusWord =
+      status && offset !== undefined ? { region: status.region, offset } : undefined;
   }
 
   /**
@@ -86,5 +95,5 @@ function isSound(table: readonly MemRegion[]): boolean {
     const apart = next === undefined || guestAddress + size <= next.guestAddress;
     return size > 0 && aligned && apart && ends.every(Number.isSafeInteger);
   });
-  return whole && sorted.some((region) => region.guestAddress !== STATUS_PAGE_ADDRESS);
+  return whole && sorted.some(({ guestAddress }) => !STATUS_WORDS.has(guestAddress));
 }

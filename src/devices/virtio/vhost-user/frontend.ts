@@ -21,6 +21,7 @@ import type { MemRegion, Reply, Request } from './messages.js';
 import {
   FEATURE_PROTOCOL_FEATURES,
   PROTOCOL_FEATURES,
+  REGISTER_PAGE_ADDRESS,
   STATUS_PAGE_ADDRESS,
   USER_ADDRESS_OFFSET,
 } from './protocol.js';
@@ -42,8 +43,12 @@ export interface FrontendOptions {
   readonly transport: number;
   readonly backend: number;
   readonly ram: readonly RamPart[];
-  /** The region with the InterruptStatus word at its start, and its size. */
-  readonly statusPage: { readonly region: number; readonly size: number };
+  /** The region with the InterruptStatus word: at its start, or among all registers (`RegisterPage`). */
+  readonly statusPage: {
+    readonly region: number;
+    readonly size: number;
+    readonly hasRegisters: boolean;
+  };
   /** Raises the guest's interrupt. */
   readonly interrupt: number;
   /** One eventfd for each queue. */
@@ -195,7 +200,7 @@ export class VhostUserBackend implements VirtioBackend {
   #sendMemory(): void {
     const { ram, statusPage } = this.#options;
     const status = {
-      address: STATUS_PAGE_ADDRESS,
+      address: statusPage.hasRegisters ? REGISTER_PAGE_ADDRESS : STATUS_PAGE_ADDRESS,
       size: statusPage.size,
       region: statusPage.region,
       offset: 0,

@@ -64,3 +64,6 @@ export const USER_ADDRESS_OFFSET = 0x1000_0000_0000;
  * can name it; a device that does not know of it maps a page that it never uses. The word is at the entry's start.
  */
 export const STATUS_PAGE_ADDRESS = 2 ** 52;
+
+/** Instead of it, a whole page of registers that the guest reads: the word is where InterruptStatus is among them. */
+export const REGISTER_PAGE_ADDRESS = STATUS_PAGE_ADDRESS + 4096;

@@ -72,7 +72,7 @@ function setup({ configBytes = 8, deviceConfig = [{ offset: 0, size: 4 }] } = {}
     transport: transport.near,
     backend: backend.near,
     ram: [{ address: 0, size: 1 << 20, region, offset: 0 }],
-    statusPage: { region: status, size: 4096 },
+    statusPage: { region: status, size: 4096, hasRegisters: false },
     interrupt: eventFd.create({ name: 'irq' }),
     kicks: [0, 1, 2].map((queue) => eventFd.create({ name: `kick-${queue}` })),
     features: FEATURES,
