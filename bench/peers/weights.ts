@@ -4,14 +4,18 @@ import type { Policy } from '../../src/seccomp/policy.js';
 /** Frequencies by name, as they were counted on x86_64. */
 export type CountedFrequencies = ReadonlyMap<string, number>;
 
-/** What other architectures call instead, where a policy has no rules for the name that was counted. */
-const COUNTERPARTS: ReadonlyMap<string, string> = new Map([
-  ['dup2', 'dup3'],
-  ['epoll_wait', 'epoll_pwait'],
+/** What 32-bit arm calls instead, as the C library does; 64-bit architectures have none of these. */
+const OF_32_BITS: ReadonlyMap<string, string> = new Map([
   ['fcntl', 'fcntl64'],
   ['ftruncate', 'ftruncate64'],
   ['lseek', '_llseek'],
   ['mmap', 'mmap2'],
+]);
+
+/** What is called where the policy has no rules for the name that was counted. */
+const NEWER: ReadonlyMap<string, string> = new Map([
+  ['dup2', 'dup3'],
+  ['epoll_wait', 'epoll_pwait'],
   ['poll', 'ppoll'],
   ['readlink', 'readlinkat'],
 ]);
@@ -28,9 +32,10 @@ export function weightsFor(policy: Policy, frequencies: CountedFrequencies): Map
   const { syscalls } = policy.architecture;
   const weights = new Map<number, number>();
   for (const [name, count] of frequencies) {
-    const own = syscalls.get(name);
-    const other = syscalls.get(COUNTERPARTS.get(name) ?? '');
-    const number = [own, other].find((each) => each !== undefined && policy.syscalls.has(each));
+    const names = [OF_32_BITS.get(name), name, NEWER.get(name)];
+    const number = names
+      .map((each) => syscalls.get(each ?? ''))
+      .find((each) => each !== undefined && policy.syscalls.has(each));
     if (number !== undefined) weights.set(number, (weights.get(number) ?? 0) + count);
   }
   return weights;

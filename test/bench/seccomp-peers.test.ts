@@ -75,6 +75,7 @@ test('weights go to what an architecture calls the same', (t) => {
     'read: 4\nmmap: 3\nepoll_pwait: 2\n',
   );
   t.is(weights('arm', 'mmap2: 1\nepoll_wait: 1\nepoll_pwait: 1\n'), 'mmap2: 3\nepoll_wait: 2\n');
+  t.is(weights('arm', 'mmap2: 1\nread: 1\n'), 'read: 4\nmmap2: 3\n');
   t.is(weights('aarch64', 'mmap: 1\nepoll_pwait: 1\n'), 'mmap: 3\nepoll_pwait: 2\n');
 });
 
