@@ -1,5 +1,4 @@
-import type { Program } from '../../src/seccomp/bpf/instruction.js';
-import { decodeProgram } from '../../src/seccomp/bpf/instruction.js';
+import { decodeProgram, type Program } from '../../src/seccomp/bpf/instruction.js';
 import type { Policy } from '../../src/seccomp/policy.js';
 import type { ToolRun } from './run-tool.js';
 
