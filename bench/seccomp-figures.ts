@@ -3,14 +3,11 @@ import type { Program } from '../src/seccomp/bpf/instruction.js';
 import { Interpreter } from '../src/seccomp/bpf/interpreter.js';
 import { compilePolicy } from '../src/seccomp/compile/compile.js';
 import { compilePlainly } from '../src/seccomp/compile/compile-plain.js';
-import { lowerRules } from '../src/seccomp/compile/lower-rules.js';
-import { wordsFor } from '../src/seccomp/compile/samples.js';
-import { PolicyEvaluator } from '../src/seccomp/evaluate.js';
 import { parsePolicy } from '../src/seccomp/language/parse-policy.js';
 import type { Policy } from '../src/seccomp/policy.js';
-import { DATA_WORDS } from '../src/seccomp/seccomp-data.js';
-import { comparisonBound, type Item } from './comparison-bound.js';
+import { type AllowedSyscall, allowedSyscalls, executed } from './allowed-syscalls.js';
 import { durationOf, median, millisecondsOf } from './measure.js';
+import { programBound } from './program-bound.js';
 import { DEVICE_FREQUENCY, DEVICE_POLICY } from './seccomp-policy.js';
 
 export interface SeccompFigures {
@@ -30,14 +27,6 @@ export interface SeccompFigures {
   readonly seccompEvaluationsPerSecond: number;
 }
 
-/** A syscall's data for each way in which it is allowed. */
-interface AllowedSyscall {
-  readonly number: number;
-  readonly weight: number;
-  readonly isFiltered: boolean;
-  readonly data: readonly Uint32Array[];
-}
-
 function devicePolicy(): Policy {
   return parsePolicy({
     text: DEVICE_POLICY,
@@ -46,78 +35,6 @@ function devicePolicy(): Policy {
     architecture: architectureOf('x86_64'),
     include: () => DEVICE_FREQUENCY,
   }).policy;
-}
-
-function allowedSyscalls(policy: Policy): AllowedSyscall[] {
-  const judge = new PolicyEvaluator(policy);
-  const { wordBits, auditArch } = policy.architecture;
-  return [...policy.syscalls.values()].flatMap((rules) => {
-    const { filters } = lowerRules(rules, wordBits);
-    const isFiltered = filters.length > 0;
-    const clauses = filters.flatMap((filter) => filter.clauses);
-    const words = isFiltered ? clauses.map(wordsFor) : [new Uint32Array(DATA_WORDS)];
-    const data = words.map((each) => {
-      each.set([rules.number, auditArch]);
-      return each;
-    });
-    const allowed = data.filter((each) => judge.actionOf(each).kind === 'allow');
-    const weight = policy.frequencies.get(rules.number) ?? 1;
-    return allowed.length === 0
-      ? []
-      : [{ number: rules.number, weight, isFiltered, data: allowed }];
-  });
-}
-
-/** Mean of the executed instructions; a syscall's own are the mean over the ways in which it is allowed. */
-function executed(
-  program: Program,
-  syscalls: readonly AllowedSyscall[],
-  weightOf: (syscall: AllowedSyscall) => number,
-): number {
-  const interpreter = new Interpreter(program);
-  let sum = 0;
-  let total = 0;
-  for (const syscall of syscalls) {
-    let count = 0;
-    for (const data of syscall.data) {
-      interpreter.run(data);
-      count += interpreter.executed;
-    }
-    sum += (weightOf(syscall) * count) / syscall.data.length;
-    total += weightOf(syscall);
-  }
-  return sum / total;
-}
-
-/** Comparisons of the number in the best tree, a syscall: only what is allowed has a weight. */
-function dispatchBound(syscalls: readonly AllowedSyscall[]): number {
-  const items: Item[] = [];
-  const gap = { isSingle: false, target: 'refused', weight: 0 };
-  let next = 0;
-  let total = 0;
-  for (const { number, weight, isFiltered } of syscalls.toSorted((a, b) => a.number - b.number)) {
-    if (number !== next) items.push(gap);
-    items.push({ isSingle: true, target: isFiltered ? `rules ${number}` : 'allowed', weight });
-    next = number + 1;
-    total += weight;
-  }
-  return comparisonBound([...items, gap]) / total;
-}
-
-/** Instructions after the number has been found, a syscall: the rules and the return. */
-function behindDispatch(policy: Policy, syscalls: readonly AllowedSyscall[]): number {
-  let sum = 0;
-  let total = 0;
-  for (const syscall of syscalls) {
-    const rules = policy.syscalls.get(syscall.number);
-    if (rules === undefined) continue;
-    const alone = { ...policy, syscalls: new Map([[syscall.number, rules]]) };
-    // Architecture, its test, the number, its test.
-    const own = executed(compilePolicy(alone), [syscall], () => 1) - 4;
-    sum += own * syscall.weight;
-    total += syscall.weight;
-  }
-  return sum / total;
 }
 
 const ROUNDS = 60;
@@ -150,8 +67,6 @@ export function seccompFigures(): SeccompFigures {
   const plain = compilePlainly(policy);
   const byFrequency = (syscall: AllowedSyscall) => syscall.weight;
   const weighted = executed(program, syscalls, byFrequency);
-  // Load and test of the architecture, load of the number.
-  const bound = 3 + dispatchBound(syscalls) + behindDispatch(policy, syscalls);
   const filtered = syscalls.filter(({ isFiltered }) => isFiltered);
   return {
     seccompInstructions: program.length,
@@ -160,7 +75,7 @@ export function seccompFigures(): SeccompFigures {
     seccompFiltered: executed(program, filtered, byFrequency),
     seccompPlainInstructions: plain.length,
     seccompPlainWeighted: executed(plain, syscalls, byFrequency),
-    seccompOverBound: weighted / bound,
+    seccompOverBound: weighted / programBound(policy, syscalls),
     seccompCompileMs: median(warm.map(({ ms }) => ms)),
     seccompCompileCpuMs: median(warm.map(({ cpuMs }) => cpuMs)),
     seccompCompileMsBest: Math.min(...warm.map(({ ms }) => ms)),
