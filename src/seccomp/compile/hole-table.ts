@@ -23,7 +23,7 @@ const LEAF = -1;
 const EQUAL = -2;
 
 /** Single values that may be compared away from one range of intervals before it is split. */
-const HOLES = 6;
+const HOLES = 4;
 const STATES = HOLES + 1;
 
 /** Weights are taken as whole numbers, so that sums of them are exact and a part never weighs more than the whole. */
