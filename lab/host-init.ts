@@ -23,6 +23,8 @@ export PATH=/bin:/usr/bin:/project/node_modules/.bin HOME=/root TERM=dumb LANG=C
 /bin/busybox --install -s /bin
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+ln -s /proc/self/fd /dev/fd
+for name in stdin:0 stdout:1 stderr:2; do ln -s fd/\${name#*:} /dev/\${name%:*}; done
 mkdir -p /dev/pts /dev/shm /run /root /out /project /base /peer /var/tmp
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm

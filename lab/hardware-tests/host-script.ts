@@ -29,7 +29,7 @@ function foreignSystem({ node, loader }: NonNullable<TargetMachine['foreign']>):
   ];
 }
 
-/** How many tests passed, failed and were skipped, as AVA's last lines say. */
+/** How many tests passed, failed and were skipped. */
 export interface TestCounts {
   readonly passed: number;
   readonly failed: number;
@@ -39,7 +39,7 @@ export interface TestCounts {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: AVA colours its words.
 const COLOURS = /\u001b\[[0-9;]*m/g;
 
-/** Reads AVA's summary; a run that was cut off has none. */
+/** Reads AVA's lines, and its summary for what failed and skipped: if any failed, it does not say how many passed. */
 export function countsOf(output: string): TestCounts | undefined {
   const text = output.replace(COLOURS, '');
   const count = (what: string) => {
@@ -47,7 +47,7 @@ export function countsOf(output: string): TestCounts | undefined {
     return [...lines].reduce((sum, [, number]) => sum + Number(number), 0);
   };
   const counts = {
-    passed: count('tests? passed'),
+    passed: [...text.matchAll(/^ *✔ /gm)].length,
     failed: count('tests? failed|uncaught exceptions?|unhandled rejections?'),
     skipped: count('tests? skipped'),
   };

@@ -20,7 +20,7 @@ export interface LaneTask {
 /** Without its compilers V8 needs no memory that can be written and run. WebAssembly goes with them; V8 warns if it is not told. */
 export const JAILED_NODE: readonly string[] = ['--no-expose-wasm', '--jitless'];
 /** A little more than the native `Process` gives its children. */
-const END_LIMIT_MS = 5000;
+const END_LIMIT_MS = 11_000;
 
 /** The lanes that run in processes of their own, and their part of the recording. */
 export class ChildLanes {

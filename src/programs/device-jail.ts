@@ -112,6 +112,9 @@ export class JailSupervisor {
   readonly #options: SupervisorOptions;
   readonly #subscriptions: (() => void)[] = [];
   #listener: number | undefined;
+  /** The process has said whether it is jailed, or will never. */
+  #isTold = false;
+  #onceTold: (() => void) | undefined;
 
   /** Inside a turn. The channel stays the caller's to close. */
   constructor(options: SupervisorOptions) {
@@ -119,12 +122,31 @@ export class JailSupervisor {
     const { events, hal, channel } = options;
     this.#subscriptions.push(
       events.on(Channel, 'message', channel, ({ data, attached }) => this.#hear(data, attached)),
+      // Behind all that was sent.
+      events.on(Channel, 'closed', channel, () => this.#told()),
     );
     hal.channel.listen({ channel });
   }
 
+  /**
+   * Calls back when the process has said whether it is jailed, or can no more: that it ended may be heard before what it said
+   * last.
+   */
+  onceTold(then: () => void): void {
+    if (this.#isTold) then();
+    else this.#onceTold = then;
+  }
+
+  #told(): void {
+    this.#isTold = true;
+    const then = this.#onceTold;
+    this.#onceTold = undefined;
+    then?.();
+  }
+
   /** Hears nothing more. What is refused from now on fails. */
   end(): void {
+    this.#onceTold = undefined;
     for (const unsubscribe of this.#subscriptions.splice(0)) unsubscribe();
     if (this.#listener !== undefined) {
       this.#options.hal.seccomp.closeListener({ listener: this.#listener });
@@ -138,6 +160,7 @@ export class JailSupervisor {
       throw new UnsupportedError('The system refuses to jail the process of the device', REMEDY);
     }
     if (this.#options.choice !== 'kill-process') this.#supervise(attached);
+    this.#told();
   }
 
   #supervise(attached: readonly number[]): void {

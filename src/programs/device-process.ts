@@ -111,7 +111,7 @@ export class DeviceProcess {
       ],
       jail: this.#supervise(jail?.near),
       subscriptions: [
-        events.on(Process, 'exited', process, ({ code, signal }) => this.#exited(code, signal)),
+        events.on(Process, 'exited', process, (exit) => this.#ended(exit)),
         events.on(Channel, 'closed', requests.near, () => this.#kill()),
       ],
       verdict: undefined,
@@ -209,6 +209,13 @@ export class DeviceProcess {
       // It was faster.
       if (!HalError.is(error) || error.code !== 'CLOSED_HANDLE') throw error;
     }
+  }
+
+  /** A process that could not be jailed is not started again. */
+  #ended({ code, signal }: { readonly code: number; readonly signal: string }): void {
+    const jail = this.#current?.jail;
+    if (jail === undefined) this.#exited(code, signal);
+    else jail.onceTold(() => this.#exited(code, signal));
   }
 
   #exited(code: number, signal: string): void {

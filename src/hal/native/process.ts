@@ -10,7 +10,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 export const FIRST_INHERITED_FD = 3;
 
 /** So long a child has to end by itself, and then again to heed SIGTERM. */
-const END_LIMIT_MS = 2000;
+const END_LIMIT_MS = 5000;
 
 /** How to start a lane's process. */
 export interface LaneCommand {

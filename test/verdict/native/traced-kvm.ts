@@ -9,7 +9,7 @@ const MSR_EFER = 0xc000_0080;
 const TSS_ADDRESS = 0xfffb_d000;
 const IDENTITY_MAP_ADDRESS = 0xfffb_c000;
 
-/** Every call of x86_64's `Kvm`, once: a machine with interrupt controllers, and a guest that only halts. */
+/** Every call of x86_64's `Kvm`, once: a machine with interrupt controllers, and a guest that halts twice. */
 export async function machines(traced: TracedHal): Promise<void> {
   const kvm = traced.hal(Kvm);
   kvm.checkExtension({ capability: IRQCHIP });
@@ -36,7 +36,7 @@ export async function machines(traced: TracedHal): Promise<void> {
   eventFds.close({ eventfd });
   kvm.closeVm({ vm });
 
-  const guest = makeGuest(traced, [asm.hlt]);
+  const guest = makeGuest(traced, [asm.hlt, asm.hlt]);
   kvm.run({ vcpu: guest.vcpu });
   await traced.nextEvent(Kvm, 'exit');
   kvm.complete({ vcpu: guest.vcpu, data: NO_DATA, resume: true });
