@@ -29,6 +29,7 @@ const HELPER_SOURCES = [
 
 /** What a 32-bit program of C++ needs, of Debian's cross libraries. */
 const LIBRARIES = [
+  'libatomic.so.1',
   'libc.so.6',
   'libdl.so.2',
   'libgcc_s.so.1',

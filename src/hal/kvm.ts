@@ -9,12 +9,17 @@ import {
   sizeInBytes,
 } from './contract/define.js';
 import { syscall } from './contract/footprint.js';
+import { CLOSE, mapShared } from './usual-syscalls.js';
 
 const vm = handle('vm');
 const vcpu = handle('vcpu');
 const eventfd = handle('eventfd');
 const kernelDevice = handle('kernel device');
 const ioctl = (request: string) => [syscall('ioctl', { 1: request })];
+/** Whoever needs the system first opens it. */
+const OPEN_SYSTEM = syscall('openat', { 2: 'O_RDWR|O_CLOEXEC' }, { times: 'optional' });
+const ofSystem = (request: string) => [OPEN_SYSTEM, ...ioctl(request)];
+const SIGNAL_MASK = syscall('rt_sigprocmask');
 
 /** One row of a CPUID table (struct kvm_cpuid_entry2). */
 export const cpuidEntry = record({
@@ -94,17 +99,33 @@ export const Kvm = defineHal('kvm', {
   /** KVM_CHECK_EXTENSION of the system: 0 means not there. */
   checkExtension: call(
     { capability: u32 },
-    { returns: u32, syscalls: ioctl('KVM_CHECK_EXTENSION') },
+    { returns: u32, syscalls: ofSystem('KVM_CHECK_EXTENSION') },
   ),
   createVm: call(
     {},
     {
       returns: vm,
-      syscalls: [syscall('openat', { 2: 'O_RDWR|O_CLOEXEC' }), ...ioctl('KVM_CREATE_VM')],
+      syscalls: [
+        OPEN_SYSTEM,
+        // How wide guest addresses may be.
+        syscall({ aarch64: 'ioctl' }, { 1: 'KVM_CHECK_EXTENSION' }),
+        ...ioctl('KVM_CREATE_VM'),
+        // Where coalesced writes are.
+        ...ioctl('KVM_CHECK_EXTENSION'),
+      ],
     },
   ),
   /** Stops every vCPU of it, then closes it and them. */
-  closeVm: call({ vm }, { syscalls: [syscall('close')] }),
+  closeVm: call(
+    { vm },
+    {
+      syscalls: [
+        syscall('munmap', {}, { times: 'any' }),
+        syscall('close', {}, { times: 'any' }),
+        CLOSE,
+      ],
+    },
+  ),
   /** KVM_SET_TSS_ADDR: three pages of guest address space that KVM uses on Intel. */
   setTssAddress: call({ vm, address: guestAddress }, { syscalls: ioctl('KVM_SET_TSS_ADDR') }),
   setIdentityMapAddress: call(
@@ -128,11 +149,17 @@ export const Kvm = defineHal('kvm', {
     },
     { syscalls: ioctl('KVM_SET_USER_MEMORY_REGION') },
   ),
-  createVcpu: call({ vm, id: u32 }, { returns: vcpu, syscalls: ioctl('KVM_CREATE_VCPU') }),
+  createVcpu: call(
+    { vm, id: u32 },
+    {
+      returns: vcpu,
+      syscalls: [...ofSystem('KVM_GET_VCPU_MMAP_SIZE'), ...ioctl('KVM_CREATE_VCPU'), mapShared()],
+    },
+  ),
   /** KVM_GET_SUPPORTED_CPUID of the system. */
   supportedCpuid: call(
     {},
-    { returns: list(cpuidEntry), syscalls: ioctl('KVM_GET_SUPPORTED_CPUID') },
+    { returns: list(cpuidEntry), syscalls: ofSystem('KVM_GET_SUPPORTED_CPUID') },
   ),
   /** Before `setMsrs` (Firecracker 4681a67f7). */
   setCpuid: call({ vcpu, entries: list(cpuidEntry) }, { syscalls: ioctl('KVM_SET_CPUID2') }),
@@ -144,7 +171,7 @@ export const Kvm = defineHal('kvm', {
       syscalls: [
         ...ioctl('KVM_SET_REGS'),
         ...ioctl('KVM_GET_MP_STATE'),
-        ...ioctl('KVM_SET_MP_STATE'),
+        syscall('ioctl', { 1: 'KVM_SET_MP_STATE' }, { times: 'optional' }),
       ],
     },
   ),
@@ -183,10 +210,28 @@ export const Kvm = defineHal('kvm', {
   /** Guest writes in this range are collected and delivered with the next exit (`coalesced`). */
   coalesce: call(
     { vm, address: guestAddress, size: u32, space: oneOf('mmio', 'pio'), on: bool },
-    { syscalls: [syscall('ioctl', { 1: 'KVM_REGISTER_COALESCED_MMIO' })] },
+    {
+      syscalls: [
+        syscall('ioctl', {
+          1: ({ on }) => (on ? 'KVM_REGISTER_COALESCED_MMIO' : 'KVM_UNREGISTER_COALESCED_MMIO'),
+        }),
+      ],
+    },
   ),
-  /** Starts the vCPU on a thread of its own. */
-  run: call({ vcpu }),
+  /** Starts the vCPU on a thread of its own, which has its own signal mask. */
+  run: call(
+    { vcpu },
+    {
+      syscalls: [
+        syscall('rt_sigaction', {}, { times: 'optional' }),
+        SIGNAL_MASK,
+        SIGNAL_MASK,
+        syscall('clone3', {}, { instead: [syscall('clone')] }),
+        SIGNAL_MASK,
+        SIGNAL_MASK,
+      ],
+    },
+  ),
   /** Makes a running vCPU exit (signal and immediate_exit); the exit `stopped` follows. */
   stop: call({ vcpu }),
   /**

@@ -44,4 +44,11 @@ export async function machines(traced: TracedHal): Promise<void> {
   kvm.complete({ vcpu: guest.vcpu, data: NO_DATA, resume: false });
   kvm.closeVm({ vm: guest.vm });
   guest.mmap.closeRegion({ region: guest.region });
+
+  const busy = makeGuest(traced, [asm.forever]);
+  kvm.run({ vcpu: busy.vcpu });
+  kvm.stop({ vcpu: busy.vcpu });
+  await traced.nextEvent(Kvm, 'exit');
+  kvm.complete({ vcpu: busy.vcpu, data: NO_DATA, resume: false });
+  kvm.closeVm({ vm: busy.vm });
 }
