@@ -8,7 +8,9 @@ const TEST_TIMEOUT = '10m';
 
 /** What the host's shell does: AVA on these files, with the target's own Node. */
 export function testScript({ foreign }: TargetMachine, files: readonly string[]): string {
-  const ava = `node node_modules/ava/entrypoints/cli.mjs --concurrency 1 --timeout ${TEST_TIMEOUT}`;
+  // A process for each file: should the emulator fail one, the others are counted.
+  const options = `--no-worker-threads --concurrency 1 --timeout ${TEST_TIMEOUT}`;
+  const ava = `node node_modules/ava/entrypoints/cli.mjs ${options}`;
   return [
     `mount -t tmpfs tmpfs /project/${AVA_NOTES}`,
     `export PATH=$PATH:/project/${TOOLS}`,

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runTool } from '../../src/guest-image/tool.js';
 import { UnsupportedError } from '../../src/hal/contract/errors.js';
@@ -96,7 +96,8 @@ function foreignFiles(root: string, { foreign }: TargetMachine): readonly Projec
     );
   }
   const system = [loader, ...LIBRARIES].map((name): ProjectFile => {
-    return { path: `${FOREIGN_LIBRARIES}/${name}`, kind: 'file', from: join(libraries, name) };
+    const from = realpathSync(join(libraries, name));
+    return { path: `${FOREIGN_LIBRARIES}/${name}`, kind: 'file', from };
   });
   return [...filesUnder(root, node), ...filesUnder(root, addon), ...system];
 }

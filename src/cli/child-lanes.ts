@@ -19,6 +19,11 @@ export interface LaneTask {
 
 /** Without its compilers V8 needs no memory that can be written and run. WebAssembly goes with them; V8 warns if it is not told. */
 export const JAILED_NODE: readonly string[] = ['--no-expose-wasm', '--jitless'];
+/**
+ * No io_uring, which libuv uses in some versions (Node 20.3 to 20.11): what is asked for over a ring is no system call that a
+ * filter sees, and a ring that was made before the jail would serve in it.
+ */
+export const JAILED_ENVIRONMENT: NodeJS.ProcessEnv = { UV_USE_IO_URING: '0' };
 /** A little more than the native `Process` gives its children. */
 const END_LIMIT_MS = 11_000;
 
@@ -56,8 +61,10 @@ export class ChildLanes {
         filterPrograms: encoded(this.#filterPrograms),
       };
       const entry = join(packageRoot(), 'dist', laneEntry(this.#module));
-      const flags = this.#filterPrograms === undefined ? [] : JAILED_NODE;
-      return { file: process.execPath, args: [...flags, entry, JSON.stringify(task)] };
+      const isJailed = this.#filterPrograms !== undefined;
+      const args = [...(isJailed ? JAILED_NODE : []), entry, JSON.stringify(task)];
+      const env = isJailed ? { ...process.env, ...JAILED_ENVIRONMENT } : process.env;
+      return { file: process.execPath, args, env };
     };
     if (!records) return { command };
     return { command, pipe: (_lane, incarnation, stream) => this.#follow(incarnation, stream) };

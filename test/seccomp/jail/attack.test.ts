@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { JAILED_NODE } from '../../../src/cli/child-lanes.js';
+import { JAILED_ENVIRONMENT, JAILED_NODE } from '../../../src/cli/child-lanes.js';
 import { loadDeviceJail } from '../../../src/cli/device-jail.js';
 import { Channel } from '../../../src/hal/channel.js';
 import type { HalEvents } from '../../../src/hal/contract/define.js';
@@ -51,7 +51,7 @@ class Attacked {
     const helper = [...JAILED_NODE, '--max-old-space-size=64', HELPER];
     const args = [...helper, Buffer.from(program).toString('base64')];
     const preload = rawCalls === undefined ? {} : { LD_PRELOAD: rawCalls };
-    const env = { ...process.env, ...preload };
+    const env = { ...process.env, ...JAILED_ENVIRONMENT, ...preload };
     const shell = ['-c', `exec "$@" ${redirection}`, 'sh', process.execPath, ...args];
     const command =
       redirection === ''
