@@ -20,6 +20,8 @@ const ioctl = (request: string) => [syscall('ioctl', { 1: request })];
 const OPEN_SYSTEM = syscall('openat', { 2: 'O_RDWR|O_CLOEXEC' }, { times: 'optional' });
 const ofSystem = (request: string) => [OPEN_SYSTEM, ...ioctl(request)];
 const SIGNAL_MASK = syscall('rt_sigprocmask');
+/** From 2.35 on pthread_kill(3) lets nothing come between. */
+const SIGNAL_MASK_OF_GLIBC = syscall('rt_sigprocmask', {}, { times: 'optional' });
 
 /** One row of a CPUID table (struct kvm_cpuid_entry2). */
 export const cpuidEntry = record({
@@ -233,7 +235,17 @@ export const Kvm = defineHal('kvm', {
     },
   ),
   /** Makes a running vCPU exit (signal and immediate_exit); the exit `stopped` follows. */
-  stop: call({ vcpu }),
+  stop: call(
+    { vcpu },
+    {
+      syscalls: [
+        SIGNAL_MASK_OF_GLIBC,
+        syscall('getpid', {}, { times: 'optional' }),
+        syscall('tgkill'),
+        SIGNAL_MASK_OF_GLIBC,
+      ],
+    },
+  ),
   /**
    * Answers an exit and lets the vCPU go on. `data` are the bytes of a read, of the length the exit asked for; empty
    * otherwise. With `resume` false the vCPU's thread ends instead.

@@ -62,6 +62,9 @@ export function checkJail(seccomp: SeccompHal, choice: JailChoice): void {
   throw new UnsupportedError(`This system has no seccomp(2) with ${lacks}`, REMEDY);
 }
 
+/** "Broken pipe" (errno(3)): the other end is closed. */
+const EPIPE = 32;
+
 /** What a process tells its parent: it is jailed (and sends its listener, if there is one), or the system refused. */
 const JAILED = 1;
 const NOT_JAILED = 0;
@@ -92,7 +95,12 @@ export function enterJail(
     const what = `The jail cannot be entered (${error.message})`;
     throw new UnsupportedError(what, REMEDY, { errno, syscall, cause: error });
   }
-  hal.channel.send({ channel, data: Uint8Array.of(JAILED), attach });
+  try {
+    hal.channel.send({ channel, data: Uint8Array.of(JAILED), attach });
+  } catch (error) {
+    // The parent went away meanwhile. Its other channels say so too, and end this process in order.
+    if (!HalError.is(error) || error.errno !== EPIPE) throw error;
+  }
 }
 
 export interface SupervisorOptions {

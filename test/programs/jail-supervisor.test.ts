@@ -1,9 +1,9 @@
 import test from 'ava';
 import type { Channel } from '../../src/hal/channel.js';
 import type { HalContract, HalEvents, HalOf } from '../../src/hal/contract/define.js';
-import { UnsupportedError } from '../../src/hal/contract/errors.js';
+import { HalError, UnsupportedError } from '../../src/hal/contract/errors.js';
 import type { Seccomp } from '../../src/hal/seccomp.js';
-import { JailSupervisor } from '../../src/programs/device-jail.js';
+import { enterJail, JailSupervisor } from '../../src/programs/device-jail.js';
 
 const CHANNEL = 4;
 
@@ -75,4 +75,19 @@ test('what is refused fails, or passes if the jail only logs', (t) => {
     supervisor.onceTold(() => told++);
     t.is(told, 1);
   }
+});
+
+test('a parent that went away while its child entered the jail is no failure of the child', (t) => {
+  const sending = (errno: number) => ({
+    channel: {
+      send: () => {
+        throw new HalError('SYSCALL_FAILED', 'send failed', { errno, syscall: 'sendmsg' });
+      },
+    } as unknown as HalOf<typeof Channel>,
+    seccomp: {
+      confineAndNotify: () => ({ listener: 5, activity: 6 }),
+    } as unknown as HalOf<typeof Seccomp>,
+  });
+  t.notThrows(() => enterJail(sending(32), 'user-notify', CHANNEL));
+  t.throws(() => enterJail(sending(11), 'user-notify', CHANNEL), { instanceOf: HalError });
 });
