@@ -81,6 +81,27 @@ test('rules that are too entangled are said to be undecided, not equal', (t) => 
   t.is(bWithinA, undefined);
 });
 
+test('a mask within another one, known to be clear, decides the rest of it: no difference that cannot be', (t) => {
+  const rules = [
+    filter({ kind: 'kill-process' }, [atom(1, '<', 1)], [atom(1, '&', 1)]),
+    filter({ kind: 'kill-process' }, [atom(1, '&', 3)], [atom(0, '==', 0)]),
+  ];
+  const a = policyOf({ defaultAction: { kind: 'kill-process' }, syscalls: {} });
+  const b = policyOf({ defaultAction: { kind: 'kill-process' }, syscalls: { read: rules } });
+  // What no rule of b names it allows; that is where they differ.
+  const allowing = new Map(
+    [...b.syscalls].map(([number, each]) => [number, { ...each, otherwise: ALLOW }]),
+  );
+  const [difference, ...more] = diffPolicies(a, { ...b, syscalls: allowing }).differences;
+  t.deepEqual(more, []);
+  const judge = new PolicyEvaluator({ ...b, syscalls: allowing });
+  t.deepEqual(judge.actionOf(difference?.witness ?? new Uint32Array(16)), ALLOW);
+  t.true(
+    difference?.where.every((place) => !/a bit of 3.*no bit of 2/.test(place)),
+    `${difference?.where}`,
+  );
+});
+
 /** Two policies that have much in common. */
 const pairs = fc
   .tuple(arbitraryPolicy, arbitraryPolicy, fc.integer({ min: 0, max: 5 }))

@@ -121,9 +121,11 @@ export class PairWalk {
       if (example === undefined) return;
       const [mask, ...others] = masksLeft;
       if (mask === undefined) return add(left, part, example);
+      // Terms have forgotten the bits that are known to be 0: what is left of the mask decides them.
+      const open = (mask & ~part.clear) >>> 0;
       for (const set of [true, false]) {
         const known = (state: RuleState) =>
-          mapTerms(state, (term) => assumeMask(term, word, mask, set));
+          mapTerms(state, (term) => assumeMask(term, word, open, set));
         const narrowed = set
           ? { ...part, anyOf: [...part.anyOf, mask] }
           : { ...part, clear: (part.clear | mask) >>> 0 };
