@@ -42,7 +42,7 @@ export const LAB_MACHINES: Readonly<Record<GuestArchitecture, LabMachine>> = {
   arm64: {
     qemu: 'qemu-system-aarch64',
     qemuPackage: 'qemu-system-arm',
-    // No later processor: under QEMU 7.2's `max`, with pointer authentication, V8 crashes within minutes.
+    // No later processor: on QEMU 7.2's `max` V8 crashes within minutes, with one thread for all processors as well.
     machineArgs: ['-M', 'virt,virtualization=on,gic-version=3', '-cpu', 'neoverse-n1'],
     processors: 2,
     console: 'ttyAMA0',

@@ -37,20 +37,14 @@ function qemuArgs(host: QemuHost): readonly string[] {
     ...['-chardev', `socket,id=${name},path=${socketPath(folder, name)}`],
     ...['-device', `virtserialport,chardev=${name},nr=${PORTS[name]},name=${name}`],
   ];
-  const commandLine = ['quiet panic=-1 mitigations=off', ...machine.kernelParameters].join(' ');
+  const always = `console=${machine.console} quiet panic=-1 mitigations=off`;
+  const commandLine = [always, ...machine.kernelParameters].join(' ');
   return [
     ...machine.machineArgs,
     ...['-accel', 'tcg,thread=multi', '-smp', `${host.processors}`],
     ...['-m', `${host.memoryBytes / 2 ** 20}M`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...[
-      '-kernel',
-      image.kernel,
-      '-initrd',
-      host.initrd,
-      '-append',
-      `console=${machine.console} ${commandLine}`,
-    ],
+    ...['-kernel', image.kernel, '-initrd', host.initrd, '-append', commandLine],
     ...['-serial', `file:${consolePath(folder)}`],
     ...disk('base', image.baseDisk, ',readonly=on'),
     ...disk('project', host.projectDisk, ',readonly=on'),

@@ -34,7 +34,8 @@ async function runOn(
   };
   try {
     const source = { architecture: machine.host, progress: say, refresh: false };
-    const strace = machine.hasStrace ? await straceFiles(source, folder) : [];
+    // The host's own looks at programs of the host's architecture.
+    const strace = machine.foreign === undefined ? await straceFiles(source, folder) : [];
     const request = {
       arch: machine.host,
       hostMemoryBytes: 3 * 2 ** 30,

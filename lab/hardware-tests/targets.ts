@@ -9,8 +9,6 @@ export interface TargetMachine {
   /** Of Debian's, for the tests' helpers. */
   readonly compiler: string;
   readonly compilerPackage: string;
-  /** Whether strace(1) can look at the target's programs. */
-  readonly hasStrace: boolean;
   /** What the host has not by itself: a Node, an addon, and the loader and libraries for them. */
   readonly foreign?: {
     /** By `npm run arm-nodes`. */
@@ -37,7 +35,6 @@ export const TARGET_MACHINES: Readonly<Record<TestTarget, TargetMachine>> = {
     host: 'x86_64',
     compiler: 'x86_64-linux-gnu-gcc',
     compilerPackage: 'gcc',
-    hasStrace: true,
     files: [
       ...EVERYWHERE,
       'test/machine/boot-on-kvm.test.ts',
@@ -49,14 +46,12 @@ export const TARGET_MACHINES: Readonly<Record<TestTarget, TargetMachine>> = {
     host: 'arm64',
     compiler: 'aarch64-linux-gnu-gcc',
     compilerPackage: 'gcc-aarch64-linux-gnu',
-    hasStrace: true,
     files: EVERYWHERE,
   },
   arm: {
     host: 'arm64',
     compiler: 'arm-linux-gnueabihf-gcc',
     compilerPackage: 'gcc-arm-linux-gnueabihf',
-    hasStrace: false,
     foreign: {
       node: 'build/arm-nodes/arm/node',
       addon: 'prebuilds/linux-arm',
