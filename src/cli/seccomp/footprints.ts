@@ -32,11 +32,18 @@ export async function footprintsOf(
     const program = await findProgram(trace.program, programModule);
     const tally = new ObservationTally();
     const jail = new JailLog();
-    readTurns(trace, lane, new TurnSchema(program.contracts), (turn, name) => {
-      if (isChosen(name, lane)) countTurn(turn, tally);
-      // A supervisor is told in its own lane what another does.
-      if (lane === undefined || program.lanes[lane]?.jailed !== undefined) jail.read(turn);
-    });
+    // A supervisor is told in its own lane what another does.
+    const isJailed = lane === undefined || program.lanes[lane]?.jailed !== undefined;
+    const schema = new TurnSchema(program.contracts);
+    for (const each of wantedLanes(trace, lane, isJailed)) {
+      readLane(trace, each, (source) => {
+        while (source.next()) {
+          const turn = decodeTurn(schema, source.buffer, source.start, source.end);
+          if (isChosen(each.name, lane)) countTurn(turn, tally);
+          if (isJailed) jail.read(turn);
+        }
+      });
+    }
     const passed = observeRefused(jail.passed);
     const observations = [...tally.observations, ...passed.observations];
     if (observations.length === 0) throw new UsageError(`${file}: no call in it makes a syscall`);
@@ -51,23 +58,12 @@ function isChosen(name: string, lane: string | undefined): boolean {
   return lane === undefined || laneName(name) === lane;
 }
 
-function readTurns(
-  trace: TraceFile,
-  lane: string | undefined,
-  schema: TurnSchema,
-  turn: (turn: DecodedTurn, lane: string) => void,
-): void {
-  if (!trace.lanes.some(({ name }) => isChosen(name, lane))) {
-    const names = trace.lanes.map(({ name }) => name).join(', ');
-    throw new UsageError(`${trace.path} has no lane "${lane}"; it has ${names}`);
-  }
-  for (const each of trace.lanes) {
-    readLane(trace, each, (source) => {
-      while (source.next()) {
-        turn(decodeTurn(schema, source.buffer, source.start, source.end), each.name);
-      }
-    });
-  }
+/** The chosen ones, or all if what is refused may be in another. @throws UsageError */
+function wantedLanes(trace: TraceFile, lane: string | undefined, all: boolean): TraceFile['lanes'] {
+  const chosen = trace.lanes.filter(({ name }) => isChosen(name, lane));
+  if (chosen.length > 0) return all ? trace.lanes : chosen;
+  const names = trace.lanes.map(({ name }) => name).join(', ');
+  throw new UsageError(`${trace.path} has no lane "${lane}"; it has ${names}`);
 }
 
 function countTurn({ event, calls }: DecodedTurn, tally: ObservationTally): void {
