@@ -100,7 +100,7 @@ class JailLog {
     const passed = this.passed.length;
     const known =
       passed === 0
-        ? 'only what HAL calls do is known, and not what Node does itself: record with --jail log, or let strace see it'
+        ? 'only what HAL calls do is known, and not what Node does itself: record with --jail log and a strict policy, or let strace see it'
         : `what HAL calls do is known, and the ${passed} calls that the jail did not allow; those of Node that it allowed are missing`;
     if (this.#failed === 0) return [known];
     return [
