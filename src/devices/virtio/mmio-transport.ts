@@ -146,7 +146,6 @@ export class MmioTransport implements VirtioFrontend {
   write(offset: number, bytes: Uint8Array): void {
     if (offset >= MMIO_CONFIG_OFFSET) {
       this.#writeConfig(offset - MMIO_CONFIG_OFFSET, bytes);
-      this.#options.page?.showConfig(this.#config.bytes);
       return;
     }
     if (bytes.length !== REGISTER_BYTES || offset % REGISTER_BYTES !== 0) {
@@ -314,6 +313,8 @@ export class MmioTransport implements VirtioFrontend {
       this.faults.count('config-access');
       return;
     }
+    // Before anybody hears of it: whoever does may end the machine, and the page with it.
+    this.#options.page?.showConfig(this.#config.bytes);
     this.#backend?.configWritten(offset, bytes);
   }
 
@@ -344,6 +345,7 @@ export class MmioTransport implements VirtioFrontend {
       return;
     }
     this.#status = wanted | (this.#status & STATUS_NEEDS_RESET);
+    this.#showAll();
     if (this.#isRunning()) this.#activate();
   }
 

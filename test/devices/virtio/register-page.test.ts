@@ -40,7 +40,8 @@ function setup() {
     mmap.read({ region, offset: at, into });
     return into;
   };
-  return { transport, backend, inMemory };
+  const closePage = () => mmap.closeRegion({ region });
+  return { transport, backend, inMemory, closePage };
 }
 
 type Rig = ReturnType<typeof setup>;
@@ -132,4 +133,22 @@ test('a running driver is told of a change only when memory has it', (t) => {
   t.is(rig.inMemory(MMIO.interruptStatus, 1)[0], 2);
   rig.transport.write(MMIO.interruptAck, word(2));
   t.is(rig.inMemory(MMIO.interruptStatus, 1)[0], 0);
+});
+
+test('who hears of a write may end the machine within it: the page was shown before', (t) => {
+  for (const offset of [0x104, MMIO.status]) {
+    const rig = setup();
+    const { transport, backend, closePage } = rig;
+    transport.connect({
+      ...backend,
+      configWritten: closePage,
+      activate: () => {
+        if (offset === MMIO.status) closePage();
+        return undefined;
+      },
+    });
+    t.notThrows(() => start(rig));
+    if (offset !== MMIO.status) t.notThrows(() => transport.write(offset, word(7)));
+    t.throws(() => rig.inMemory(0, 4), undefined, 'it was closed');
+  }
 });
