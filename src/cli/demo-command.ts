@@ -24,6 +24,10 @@ export const DEMO_CONFIG: BalloonVmConfig = {
   },
 };
 
+const TOO_SLOW =
+  `the host did not get low within ${DEMO_CONFIG.seconds} s, so there was nothing for the policy to do: this machine is slow or ` +
+  'busy. With more time: halyard run --margin -300 --seconds 60 --time-scale 0.5';
+
 const SHIPPED = 'pressure-and-recovery';
 
 /** Boots a VM, squeezes the host, lets the policy work, records it all and replays the recording. */
@@ -45,6 +49,7 @@ export async function demoCommand(output: Output): Promise<number> {
     );
     say(result, output);
     if (result.exitCode !== 0) return result.exitCode;
+    if (!result.underMargin) output.warn(TOO_SLOW);
     output.line('Now the same run from its recording, without hardware:');
     return await replayCommand([record], { match: 'exact' }, output);
   } finally {
