@@ -179,6 +179,19 @@ napi_value Coalesce(Call& call) {
                  is_on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone);
 }
 
+napi_value Post(Call& call) {
+  auto* vm = call.Open<Vm>(0);
+  uint64_t address = 0;
+  uint32_t size = 0;
+  bool is_on = false;
+  if (vm == nullptr || !call.U53(1, "address", &address) || !call.U32(2, "size", &size) ||
+      !call.Bool(3, "on", &is_on)) {
+    return nullptr;
+  }
+  vm->Post(address, size, is_on);
+  return nullptr;
+}
+
 napi_value CreateVcpu(Call& call) {
   auto* vm = call.Open<Vm>(0);
   uint32_t id = 0;
@@ -212,6 +225,7 @@ void RegisterKvm(Addon& addon, Napi::Object target) {
   Export<Irqfd, 4>(addon, target, "irqfd");
   Export<SetIrqLine, 3>(addon, target, "setIrqLine");
   Export<Coalesce, 5>(addon, target, "coalesce");
+  Export<Post, 4>(addon, target, "post");
   RegisterVcpu(addon, target);
   RegisterKvmDevices(addon, target);
   RegisterKvmArch(addon, target);

@@ -87,6 +87,7 @@ export function linuxRun(
     ramMiB,
     // As `halyard run` has it.
     registerReads: arch === 'x86_64' ? 'memory' : 'exit',
+    driverWrites: 'posted',
     margin: 1,
     policy: 'off',
     linux: { commandLine: COMMAND_LINE[arch], hasInitrd: true },

@@ -25,6 +25,7 @@ struct QueuedExit {
 struct QueuedWrite {
   uint32_t vm = 0;
   CoalescedWrite write;
+  bool is_posted = false;
 };
 
 using KvmEvent = std::variant<QueuedExit, QueuedWrite>;
@@ -42,21 +43,32 @@ class KvmEventQueue {
 
   /// From any thread.
   void Push(std::vector<KvmEvent> events);
+  /// Likewise, for events that may wait a little, so that many of them cost one wake-up. A write
+  /// whose turn comes behind an earlier one to the same address takes its place.
+  void PushPosted(std::vector<KvmEvent> events);
   /// While a vCPU runs, the loop must not end.
   void KeepLoopAlive(bool alive);
 
  private:
   struct Async;
+  struct Timer;
 
   bool Pop(KvmEvent* event);
+  /// The loop was woken: delivers at once, or starts to wait for more.
+  void Awake();
   void DeliverAll();
 
   LoopHandles& handles_;
   Deliver deliver_;
   void* context_;
   Async* async_ = nullptr;
+  Timer* timer_ = nullptr;
   std::mutex mutex_;
   std::deque<KvmEvent> events_;
+  /// Somebody waits for an answer to one of the events.
+  bool is_urgent_ = false;
+  /// The loop knows that there are events.
+  bool is_told_ = false;
 };
 
 }  // namespace halyard

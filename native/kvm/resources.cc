@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace halyard {
@@ -63,15 +64,37 @@ void KvmState::Deliver(void* context, KvmEvent event) {
   }
 }
 
+void Vm::Post(uint64_t address, uint64_t size, bool is_on) {
+  const std::lock_guard<std::mutex> lock(ring_mutex_);
+  const Range range = {address, size};
+  std::erase(posted_, range);
+  if (is_on) posted_.push_back(range);
+}
+
+bool Vm::IsPosted(const Exit& exit) const {
+  if (exit.reason != ExitReason::kMmio || !exit.is_write) return false;
+  return std::ranges::any_of(posted_, [&](const Range& range) {
+    return exit.address >= range.address &&
+           exit.address - range.address + exit.data.size() <= range.size;
+  });
+}
+
 // The lock is held until all is queued, so that two vCPUs' events do not mix.
-void Vm::QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit) {
+bool Vm::QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit) {
   const std::lock_guard<std::mutex> lock(ring_mutex_);
   std::vector<KvmEvent> events;
   for (CoalescedWrite& write : DrainCoalescedRing(vcpu, ring_offset_)) {
-    events.emplace_back(QueuedWrite{handle(), std::move(write)});
+    events.emplace_back(QueuedWrite{handle(), std::move(write), false});
+  }
+  if (IsPosted(exit.exit)) {
+    events.emplace_back(
+        QueuedWrite{handle(), {false, exit.exit.address, std::move(exit.exit.data)}, true});
+    queue.PushPosted(std::move(events));
+    return false;
   }
   events.emplace_back(std::move(exit));
   queue.Push(std::move(events));
+  return true;
 }
 
 Vcpu::~Vcpu() {
@@ -99,8 +122,8 @@ bool Vcpu::TakeDelivery(const QueuedExit& queued) {
   return true;
 }
 
-void Vcpu::OnExit(const Exit& exit) {
-  vm_.QueueExit(queue_, thread_.mapping(), QueuedExit{handle(), run_, exit});
+bool Vcpu::OnExit(const Exit& exit) {
+  return vm_.QueueExit(queue_, thread_.mapping(), QueuedExit{handle(), run_, exit});
 }
 
 Vcpu* OpenAccessible(Call& call) {

@@ -46,15 +46,28 @@ class Vm final : public Resource {
   std::vector<uint32_t>& vcpus() { return vcpus_; }
   /// In-kernel devices, which go with the VM.
   std::vector<uint32_t>& devices() { return devices_; }
-  /// Queues what the ring holds, then the exit; from a vCPU's thread.
-  void QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit);
+  /// Starts or ends the posting of MMIO writes that lie in this range.
+  void Post(uint64_t address, uint64_t size, bool is_on);
+  /// Queues what the ring holds, then the exit; from a vCPU's thread. False for a posted write,
+  /// which nobody answers.
+  bool QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit);
 
  private:
   UniqueFd fd_;
   uint64_t ring_offset_;
   std::vector<uint32_t> vcpus_;
   std::vector<uint32_t> devices_;
+  struct Range {
+    uint64_t address;
+    uint64_t size;
+    bool operator==(const Range&) const = default;
+  };
+
+  bool IsPosted(const Exit& exit) const;
+
+  /// Of the ring, of what is posted, and of the order of what is queued.
   std::mutex ring_mutex_;
+  std::vector<Range> posted_;
 };
 
 /// An in-kernel device of a VM.
@@ -97,7 +110,7 @@ class Vcpu final : public Resource, private ExitSink {
   bool TakeDelivery(const QueuedExit& queued);
 
  private:
-  void OnExit(const Exit& exit) override;
+  bool OnExit(const Exit& exit) override;
 
   Addon& addon_;
   Vm& vm_;

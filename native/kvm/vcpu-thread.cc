@@ -51,7 +51,7 @@ void* VcpuThread::Main(void* self) {
 void VcpuThread::Loop() {
   Exit exit;
   while (RunUntilExit(&exit)) {
-    sink_.OnExit(exit);
+    if (!sink_.OnExit(exit)) continue;
     if (!WaitForAnswer()) return;
     if (!resume_) {
       if (exit.reason == ExitReason::kPio || exit.reason == ExitReason::kMmio) FinishAccess();

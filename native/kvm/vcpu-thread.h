@@ -21,7 +21,8 @@ namespace halyard {
 class ExitSink {
  public:
   virtual ~ExitSink() = default;
-  virtual void OnExit(const Exit& exit) = 0;
+  /// True if somebody will answer; otherwise the vCPU goes on at once.
+  virtual bool OnExit(const Exit& exit) = 0;
 };
 
 /// All but the thread itself is called on the JavaScript thread. The vCPU's thread never waits for

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { nativeArchitecture } from '../guest-image/architecture.js';
 import { BYTES_PER_MIB } from '../hal/contract/units.js';
+import { DRIVER_WRITES } from '../machine/mmio-slots.js';
 import {
   type BalloonChoice,
   DEFAULT_COMMAND_LINE,
@@ -147,6 +148,14 @@ export function addRunOptions(command: Command): Command {
     )
     .addOption(
       new Option(
+        '--driver-writes <how>',
+        "whether the guest's drivers wait for an answer to each acknowledgement of an interrupt and each report of the balloon's size (exit), or go on (posted)",
+      )
+        .choices(DRIVER_WRITES)
+        .default('posted'),
+    )
+    .addOption(
+      new Option(
         '--jail <refusal>',
         "the device's process is jailed; for what its policy does not allow this process is told and ends it, the kernel ends it, or it is told and done all the same",
       )
@@ -217,6 +226,7 @@ function givenConfig(flags: Flags): unknown {
     timeScale: flags['timeScale'],
     device: flags['device'],
     registerReads: flags['registerReads'],
+    driverWrites: flags['driverWrites'],
     jail: flags['device'] === 'process' ? jailChoice(flags['jail']) : 'off',
     onDeviceExit: flags['onDeviceExit'],
     work: { touchBytes: Number(flags['touch']) * BYTES_PER_MIB },

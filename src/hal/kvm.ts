@@ -292,7 +292,7 @@ export const Kvm = defineHal('kvm', {
     },
     { key: 'vcpu' },
   ),
-  /** A write from a coalesced range, in order, before the exit that brought it. */
+  /** A write from a coalesced or posted range, in order, before the exit that brought it. */
   coalesced: event(
     { vm, space: oneOf('mmio', 'pio'), address: guestAddress, data: bytes },
     { key: 'vm' },
@@ -326,5 +326,10 @@ export const Kvm = defineHal('kvm', {
     { device: kernelDevice, group: u32, attribute: u64, value: u64, hasValue: bool },
     { syscalls: ioctl('KVM_SET_DEVICE_ATTR') },
   ),
+  /**
+   * MMIO writes that lie in this range get no answer: the vCPU goes on at once, and `coalesced` tells of them within 20 ms
+   * or before the next exit. Of several to one address, with nothing else between them, only the last is told.
+   */
+  post: call({ vm, address: guestAddress, size: u32, on: bool }, {}),
 });
 export type Kvm = HalOf<typeof Kvm>;

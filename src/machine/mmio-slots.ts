@@ -1,6 +1,7 @@
-import { MMIO } from '../devices/virtio/mmio-registers.js';
+import { INTERRUPT_USED_BUFFER } from '../devices/virtio/interrupt.js';
+import { MMIO, MMIO_CONFIG_OFFSET } from '../devices/virtio/mmio-registers.js';
 import type { HalOf } from '../hal/contract/define.js';
-import type { GuestAddress } from '../hal/contract/units.js';
+import type { Bytes, GuestAddress } from '../hal/contract/units.js';
 import type { EventFd } from '../hal/event-fd.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Bus, BusDevice } from './bus.js';
@@ -19,6 +20,25 @@ export interface MmioWiring {
   readonly call: number;
 }
 
+/**
+ * Whether a driver waits for an answer to what it writes once for each request, or its vCPU goes on: `posted` writes, as on
+ * PCI.
+ *
+ * - The acknowledgement of used buffers alone goes to an eventfd that nobody listens to. The bit then stays set in
+ *   InterruptStatus until an acknowledgement of more or a reset: it never says less than is true, and a driver that is
+ *   interrupted for its configuration looks into its queues once more than it has to.
+ * - What a driver reports in the config space (`reports`) is told a little later, the last value only. A driver that reads
+ *   its own report back may find the one before.
+ */
+export type DriverWrites = 'exit' | 'posted';
+export const DRIVER_WRITES: readonly DriverWrites[] = ['exit', 'posted'];
+
+/** A field of the config space that its driver writes, and nobody reads to answer it. */
+export interface ReportField {
+  readonly offset: Bytes;
+  readonly size: Bytes;
+}
+
 export interface MmioAttachment {
   /** Position in the window of devices, from 0. */
   readonly slot: number;
@@ -26,6 +46,9 @@ export interface MmioAttachment {
   readonly gsi?: number;
   /** Queues whose kicks shall come by eventfd. Others come as writes to `device`. */
   readonly notify: readonly { readonly queue: number }[];
+  /** Default: exits. */
+  readonly driverWrites?: DriverWrites;
+  readonly reports?: readonly ReportField[];
   /** Asked once the device is made: a region whose first page the guest finds at the slot, and reads without an exit. */
   readonly page?: () => number | undefined;
   /** The device, or how to make it once its wires exist. */
@@ -48,7 +71,7 @@ export interface SlotContext {
 
 /**
  * Puts a device into its slot: registers on the bus, an irqfd (edge triggered), and an ioeventfd for each queue: 4 bytes
- * at QueueNotify with the queue's index (virtio 1.2, 4.2.2).
+ * at QueueNotify with the queue's index (virtio 1.2, 4.2.2). Another takes acknowledgements, where they are no exits.
  *
  * @throws RangeError if the slot does not exist or is taken.
  */
@@ -72,17 +95,21 @@ export function attachToSlot(context: SlotContext, attachment: MmioAttachment): 
     kvm.setMemory({ vm, address, size: VIRTIO_MMIO_SLOT_BYTES, ...memory });
   }
   kvm.irqfd({ vm, eventfd: call, gsi, on: true });
-  for (const { queue, eventfd } of kicks) {
-    kvm.ioeventfd({
-      vm,
-      eventfd,
-      address: address + MMIO.queueNotify,
+  const signalOn = (register: number, match: number, eventfd: number): void => {
+    const write = {
+      address: address + register,
       space: 'mmio',
       length: 4,
       hasMatch: true,
-      match: queue,
-      on: true,
-    });
+    } as const;
+    kvm.ioeventfd({ vm, eventfd, ...write, match, on: true });
+  };
+  for (const { queue, eventfd } of kicks) signalOn(MMIO.queueNotify, queue, eventfd);
+  if (attachment.driverWrites === 'posted') {
+    signalOn(MMIO.interruptAck, INTERRUPT_USED_BUFFER, ownedEventfd(context, `ack-${slot}`));
+    for (const { offset, size } of attachment.reports ?? []) {
+      kvm.post({ vm, address: address + MMIO_CONFIG_OFFSET + offset, size, on: true });
+    }
   }
   return wiring;
 }

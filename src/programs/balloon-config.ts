@@ -1,4 +1,5 @@
 import { BYTES_PER_MIB, type Bytes, type MiB } from '../hal/contract/units.js';
+import { DRIVER_WRITES, type DriverWrites } from '../machine/mmio-slots.js';
 import type { MarginSetting } from '../policy/figure-reader.js';
 import { ConfigError } from '../program.js';
 import { JAIL_CHOICES, type JailChoice } from './device-jail.js';
@@ -71,6 +72,8 @@ export interface BalloonVmConfig {
   readonly device: DevicePlacement;
   /** From memory only on x86_64: arm64 lets a guest read past the caches. By exits unless it is said: recordings are older. */
   readonly registerReads: RegisterReads;
+  /** Exits unless it is said, likewise. */
+  readonly driverWrites: DriverWrites;
   /** Of the device's process, if it has one. Off unless it is said: recordings are older than jails. */
   readonly jail: JailChoice;
   readonly onDeviceExit: DeviceExitChoice;
@@ -99,6 +102,7 @@ export const DEFAULT_CONFIG: BalloonVmConfig = {
   seconds: 0,
   device: 'in-process',
   registerReads: 'exit',
+  driverWrites: 'exit',
   jail: 'off',
   onDeviceExit: 'restart',
   balloon: {
@@ -167,6 +171,7 @@ export function parseBalloonConfig(json: unknown): BalloonVmConfig {
   if (config.registerReads === 'memory' && config.guestArchitecture !== 'x86_64') {
     throw new ConfigError("only a guest of x86_64 can read its devices' registers from memory");
   }
+  choice('driverWrites', config.driverWrites, DRIVER_WRITES);
   choice('jail', config.jail, JAIL_CHOICES);
   if (config.jail !== 'off' && config.device !== 'process') {
     throw new ConfigError('only a device in a process of its own can be jailed (--device process)');

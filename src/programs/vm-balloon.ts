@@ -19,12 +19,14 @@ import type { Process } from '../hal/process.js';
 import type { Seccomp } from '../hal/seccomp.js';
 import type { BusDevice } from '../machine/bus.js';
 import type { Machine } from '../machine/machine.js';
-import type { MmioWiring } from '../machine/mmio-slots.js';
+import type { DriverWrites, MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
 import type { BalloonChoice, DevicePlacement } from './balloon-config.js';
 import type { JailChoice, Refused } from './device-jail.js';
 import { DevicePage, type RegisterReads } from './device-page.js';
 import { type DeviceExitChoice, DeviceProcess } from './device-process.js';
+
+const ACTUAL_BYTES = 4;
 
 /** What a guest answered, or why it did not. */
 export type StatsOutcome = Readonly<Record<string, number | string>>;
@@ -43,6 +45,7 @@ export interface VmBalloonOptions {
   readonly machine: Machine;
   readonly slot: number;
   readonly registerReads: RegisterReads;
+  readonly driverWrites: DriverWrites;
   readonly placement: DevicePlacement;
   readonly jail: JailChoice;
   readonly onDeviceExit: DeviceExitChoice;
@@ -74,6 +77,8 @@ export class VmBalloon {
     options.machine.attachMmio({
       slot: options.slot,
       notify: Array.from({ length: queueCount(this.#features) }, (_, queue) => ({ queue })),
+      driverWrites: options.driverWrites,
+      reports: [{ offset: CONFIG_ACTUAL, size: ACTUAL_BYTES }],
       device: (wiring) => this.#addDevice(wiring),
       page: () => this.#page?.forGuest,
     });
@@ -180,7 +185,7 @@ export class VmBalloon {
   }
 
   #configWritten(offset: number, bytes: Uint8Array): void {
-    if (offset !== CONFIG_ACTUAL || bytes.length !== 4) return;
+    if (offset !== CONFIG_ACTUAL || bytes.length !== ACTUAL_BYTES) return;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#options.actualChanged(view.getUint32(0, true));
   }

@@ -7,7 +7,7 @@ import { EventFd } from '../hal/event-fd.js';
 import type { Mmap } from '../hal/mmap.js';
 import type { BusDevice } from '../machine/bus.js';
 import type { Machine } from '../machine/machine.js';
-import type { MmioWiring } from '../machine/mmio-slots.js';
+import type { DriverWrites, MmioWiring } from '../machine/mmio-slots.js';
 import type { EventSource } from '../reactor/reactor.js';
 import type { DiskChoice } from './balloon-config.js';
 import { DevicePage, type RegisterReads } from './device-page.js';
@@ -22,6 +22,7 @@ export interface VmDiskOptions {
   readonly machine: Machine;
   readonly slot: number;
   readonly registerReads: RegisterReads;
+  readonly driverWrites: DriverWrites;
   /** By which the native side knows its file. */
   readonly name: string;
   readonly choice: DiskChoice;
@@ -38,12 +39,13 @@ export class VmDisk {
   /** Inside a turn, before the machine runs. @throws HalError if its file cannot be opened. */
   constructor(options: VmDiskOptions) {
     this.#options = options;
-    const { machine, slot } = options;
+    const { machine, slot, driverWrites } = options;
     const { disk, size } = this.#open();
     this.#closing.push(() => options.hal.disk.close({ disk }));
     machine.attachMmio({
       slot,
       notify: [{ queue: REQUESTS }],
+      driverWrites,
       device: (wiring) => this.#addDevice(wiring, disk, size),
       page: () => this.#page?.forGuest,
     });

@@ -194,6 +194,56 @@ function doorbellTests(check: Check): void {
     },
   );
 
+  check(
+    'kvm: posted writes get no answer, and the last of each address is told',
+    function* (t, rig) {
+      const store = (value: number, address: number) => [...asm.ax(value), ...asm.storeAx(address)];
+      const guest = makeGuest(rig, [
+        [...store(1, DEVICE), ...store(2, DEVICE), ...store(3, DEVICE + 4), ...store(4, DEVICE)],
+        // Two bytes of which only one is in the range.
+        [...store(5, DEVICE + 7), ...asm.hlt],
+      ]);
+      const { kvm, vm, vcpu } = guest;
+      kvm.post({ vm, address: DEVICE, size: 8, on: true });
+      kvm.run({ vcpu });
+      const exit = yield* rig.nextEvent(Kvm, 'exit');
+      t.deepEqual([exit.reason, exit.address], ['mmio', DEVICE + 7]);
+      const told: [number, number | undefined][] = [];
+      while (rig.pending(Kvm, 'coalesced') > 0) {
+        const { address, data } = yield* rig.nextEvent(Kvm, 'coalesced');
+        told.push([address - DEVICE, data[0]]);
+      }
+      // How many are told depends on when; never out of order, and always the last.
+      t.deepEqual(told.slice(-2), [
+        [4, 3],
+        [0, 4],
+      ]);
+      t.deepEqual(
+        told
+          .slice(0, -2)
+          .filter(([address, value]) => address !== 0 || (value !== 1 && value !== 2)),
+        [],
+      );
+      kvm.post({ vm, address: DEVICE, size: 8, on: false });
+      jump(guest, CODE);
+      kvm.complete({ vcpu, data: NO_DATA, resume: true });
+      t.is((yield* rig.nextEvent(Kvm, 'exit')).address, DEVICE);
+    },
+  );
+
+  check('kvm: a posted write is told although no exit follows', function* (t, rig) {
+    const { kvm, vm, vcpu } = makeGuest(rig, [
+      [...asm.ax(7), ...asm.storeAx(DEVICE), ...asm.forever],
+    ]);
+    kvm.post({ vm, address: DEVICE, size: 8, on: true });
+    kvm.run({ vcpu });
+    const { address, data } = yield* rig.nextEvent(Kvm, 'coalesced');
+    t.deepEqual([address, data], [DEVICE, new Uint8Array([7, 0])]);
+    t.is(rig.pending(Kvm, 'exit'), 0);
+    kvm.stop({ vcpu });
+    t.is((yield* rig.nextEvent(Kvm, 'exit')).reason, 'stopped');
+  });
+
   check('kvm: a ring that runs over loses nothing', function* (t, rig) {
     // KVM's ring has 170 places in a page; the rest come as exits, behind what the ring holds.
     const count = 400;

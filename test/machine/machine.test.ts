@@ -146,6 +146,21 @@ test('a device gets its window, an irqfd, and a doorbell for each queue', (t) =>
   t.deepEqual([made.address, made.gsi, made.kicks], [0xd0003000, 11, []]);
 });
 
+test('posted writes: acknowledgements go to an eventfd of their own, reports to their device', (t) => {
+  const { machine, wiring, called, inTurn } = running();
+  const kicks = called('ioeventfd').length;
+  const attachment = { notify: [], reports: [{ offset: 4, size: 4 }], device: DEVICE };
+  inTurn(() => machine.attachMmio({ slot: 3, driverWrites: 'posted', ...attachment }));
+  const [ack, ...others] = called('ioeventfd').slice(kicks);
+  t.deepEqual(others, []);
+  const write = { vm: VM, address: 0xd0003064, space: 'mmio', length: 4, hasMatch: true, match: 1 };
+  t.deepEqual(ack, { ...write, eventfd: ack.eventfd, on: true });
+  t.not(ack.eventfd, wiring.call);
+  t.deepEqual(called('post'), [{ vm: VM, address: 0xd0003104, size: 4, on: true }]);
+  inTurn(() => machine.attachMmio({ slot: 4, driverWrites: 'exit', ...attachment }));
+  t.deepEqual([called('ioeventfd').length, called('post').length], [kicks + 1, 1]);
+});
+
 test('a slot holds one device', (t) => {
   const { machine, inTurn, called } = running();
   t.throws(() => inTurn(() => machine.attachMmio(BALLOON)), { message: /overlaps/ });

@@ -72,6 +72,34 @@ for (const registerReads of ['exit', 'memory'] as const) {
   });
 }
 
+for (const registerReads of ['exit', 'memory'] as const) {
+  test(`a driver whose writes are posted waits for no answer (register reads: ${registerReads})`, (t) => {
+    const host = new TwoLanes({ registerReads, driverWrites: 'posted' });
+    const { inflate } = boot(host);
+    const inflateOne = (frame: number): void => {
+      inflate.post(host.writeFrames([frame]));
+      host.kick(0);
+    };
+    inflateOne(0x1000);
+    const turns = host.main.turns.turnCount;
+    t.is(host.driver.read32(0x60), 1);
+    const reads = host.main.turns.turnCount - turns;
+    host.driver.write32(0x64, 1);
+    t.is(host.main.turns.turnCount, turns + reads, 'nobody heard of it');
+    inflateOne(0x1001);
+    t.is(host.interrupts(), 2);
+    t.is(host.driver.read32(0x60), 1, 'the second interrupt is for used buffers, too');
+    host.driver.write32(0x64, 3);
+    t.is(host.driver.read32(0x60), 0, 'what acknowledges more is an exit');
+    const before = host.main.turns.turnCount;
+    host.driver.write32(0x104, 2);
+    t.is(host.driver.read32(0x104), 2, 'the report of the balloon has arrived');
+    t.true(host.main.turns.turnCount > before);
+    host.shutDown();
+    for (const lane of host.lanes) t.true(replaysIdentically(host, lane), lane.incarnation);
+  });
+}
+
 const MOMENTS: readonly {
   readonly title: string;
   readonly trap: Trap;

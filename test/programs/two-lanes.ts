@@ -36,6 +36,8 @@ import { FIRST_VCPU, IMAGE, RESET_REGISTERS, VM } from '../machine/harness.js';
 type MmapHal = HalOf<typeof Mmap>;
 type Exit = HalEvents<typeof Kvm>['exit'];
 type SetMemory = Parameters<HalOf<typeof Kvm>['setMemory']>[0];
+type IoEventFd = Parameters<HalOf<typeof Kvm>['ioeventfd']>[0];
+type PostedRange = Parameters<HalOf<typeof Kvm>['post']>[0];
 
 /** Ends the device's process in the middle of one of its calls. */
 export interface Trap {
@@ -78,7 +80,9 @@ export class TwoLanes {
   killDevice: () => void = () => {};
   /** Stops the device's present process, as SIGSTOP does: it lives and does nothing. */
   hangDevice: () => void = () => {};
-  readonly ioeventfds = new Map<number, number>();
+  /** Eventfds that a write rings, by `writeOf` of it. */
+  readonly #ioeventfds = new Map<string, number>();
+  readonly #posted: PostedRange[] = [];
   readonly driver: MmioDriver;
   readonly mmap: MmapHal;
   readonly #handles = new HandleSpace();
@@ -107,7 +111,7 @@ export class TwoLanes {
         this.#registers === undefined
           ? this.access(address + offset, new Uint8Array(size), false)
           : this.#inMemory(this.#registers, offset, size),
-      write: (offset, bytes) => void this.access(address + offset, bytes, true),
+      write: (offset, bytes) => this.#write(address + offset, bytes),
     });
     this.main = this.#record('main');
     const observer = new ContainerModule(({ bind }) => {
@@ -159,9 +163,19 @@ export class TwoLanes {
     return new DriverQueue(this.mmap, this.ramRegion, RING_BASES[index], 128);
   }
 
-  /** Rings the doorbell as KVM does for a write of the queue's index. */
   kick(index: number): void {
-    this.#eventFds.ring(this.ioeventfds.get(index) ?? 0);
+    this.driver.kick(index);
+  }
+
+  /** As the native side does it: a write that rings an eventfd, or is posted, is no exit. */
+  #write(address: number, bytes: Uint8Array): void {
+    const eventfd = this.#ioeventfds.get(writeOf(address, bytes));
+    const isPosted = this.#posted.some(
+      (range) => address >= range.address && address + bytes.length <= range.address + range.size,
+    );
+    if (eventfd !== undefined) this.#eventFds.ring(eventfd);
+    else if (isPosted) this.#emitKvm?.coalesced({ vm: VM, space: 'mmio', address, data: bytes });
+    else this.access(address, bytes, true);
     this.settle();
   }
 
@@ -398,9 +412,10 @@ export class TwoLanes {
         if (slot === 0) this.ramRegion = region;
         if (readOnly && address === virtioSlot(0).address) this.#registers = region;
       },
-      ioeventfd: ({ match, eventfd }: { match: number; eventfd: number }) => {
-        this.ioeventfds.set(match, eventfd);
+      ioeventfd: ({ address, match, eventfd }: IoEventFd) => {
+        this.#ioeventfds.set(writeOf(address, Uint8Array.of(match, 0, 0, 0)), eventfd);
       },
+      post: (range: PostedRange) => void this.#posted.push(range),
       irqfd: ({ eventfd }: { eventfd: number }) => {
         this.#call = eventfd;
       },
@@ -412,6 +427,8 @@ export class TwoLanes {
     return Object.fromEntries(methods) as HalOf<typeof Kvm>;
   }
 }
+
+const writeOf = (address: number, bytes: Uint8Array): string => `${address}: ${bytes}`;
 
 /** A contract that the simulated host has nothing behind. */
 function absent(contract: HalContract): AnyImplementation {

@@ -32,6 +32,7 @@ export async function machines(traced: TracedHal): Promise<void> {
     kvm.irqfd({ vm, eventfd, gsi: 5, on });
     kvm.setIrqLine({ vm, gsi: 5, level: on });
     kvm.coalesce({ vm, address: PORT, size: 1, space: 'pio', on });
+    kvm.post({ vm, address: 0xd0000000, size: 4, on });
   }
   eventFds.close({ eventfd });
   kvm.closeVm({ vm });
