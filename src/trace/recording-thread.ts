@@ -21,10 +21,8 @@ import { loadZstd } from './zstd.js';
  * bundles it into one file); all it does is synchronous.
  */
 
-/** Well under the 100 ms that a killed recorder may lose. */
+/** How often what has come is put into the file: well under the 100 ms that a killed recorder may lose. */
 const FLUSH_MS = 40;
-/** How long the thread waits for more while something is not yet in the file. */
-const NAP_MS = 8;
 const decoder = new TextDecoder();
 
 interface Lane {
@@ -62,11 +60,6 @@ class Trace {
     return this.#status[STATUS.closed] === 1;
   }
 
-  /** True if something waits to be put into the file. */
-  get isPending(): boolean {
-    return !this.isClosed && this.#writer.pendingSinceMs !== undefined;
-  }
-
   /** Takes all frames there are. @returns false if there were none. */
   drain(): boolean {
     const ring = this.#ring;
@@ -82,10 +75,10 @@ class Trace {
     return true;
   }
 
-  /** Puts what has waited long enough into the file. */
-  flushOld(): void {
+  /** Puts all there is into the file. */
+  flush(): void {
     if (this.isClosed) return;
-    this.#writer.maybeFlush(performance.now(), FLUSH_MS);
+    this.#writer.flush();
     this.#writtenBytes[0] = this.#writer.writtenBytes;
   }
 
@@ -182,18 +175,26 @@ function serve({ port, bell: memory }: ThreadData): void {
     for (const trace of traces) found = trace.drain() || found;
     return found;
   };
-  for (;;) {
-    while (look());
-    for (const trace of traces) trace.flushOld();
-    traces = traces.filter((trace) => !trace.isClosed);
-    const isPending = traces.some((trace) => trace.isPending);
-    Atomics.store(bell, BELL.state, isPending ? THREAD.naps : THREAD.sleeps);
+  const rest = (state: number, forMs?: number): void => {
+    Atomics.store(bell, BELL.state, state);
     // What came before the state was set did not wake the thread.
-    if (!look()) {
-      const state = isPending ? THREAD.naps : THREAD.sleeps;
-      Atomics.wait(bell, BELL.state, state, isPending ? NAP_MS : Number.POSITIVE_INFINITY);
-    }
+    if (!look()) Atomics.wait(bell, BELL.state, state, forMs);
     Atomics.store(bell, BELL.state, THREAD.awake);
+  };
+  for (;;) {
+    rest(THREAD.sleeps);
+    // As long as something comes, the thread looks once in the time that turns may wait: each look costs it a wake-up.
+    for (let isBusy = true; isBusy; ) {
+      isBusy = false;
+      const untilMs = performance.now() + FLUSH_MS;
+      for (let leftMs = FLUSH_MS; leftMs > 0; leftMs = untilMs - performance.now()) {
+        while (look()) isBusy = true;
+        rest(THREAD.naps, leftMs);
+      }
+      while (look()) isBusy = true;
+      for (const trace of traces) trace.flush();
+      traces = traces.filter((trace) => !trace.isClosed);
+    }
   }
 }
 

@@ -19,7 +19,7 @@ export const BELL = {
 
 export const THREAD = {
   awake: 0,
-  /** Looks at the rings again by itself, very soon. */
+  /** Looks at the rings again by itself, soon. */
   naps: 1,
   /** Nothing to do until it is woken. */
   sleeps: 2,

@@ -58,7 +58,7 @@ export class RingProducer {
   #tail = 0;
 
   /**
-   * @param wake tells the consumer of a frame; urgent if the ring is full.
+   * @param wake tells the consumer of a frame; urgent if half of the ring is full.
    * @param mayWait asked while the ring is full, with the time since the consumer last took something; false to give up.
    */
   constructor(
@@ -122,7 +122,15 @@ export class RingProducer {
     this.#bytes.set(payload.subarray(start, end), at + HEAD_BYTES);
     this.#head = (this.#head + total) | 0;
     Atomics.store(this.#control, HEAD, this.#head);
-    this.#wake(false);
+    this.#wake(this.#isHalfFull());
+  }
+
+  /** Time for the consumer to look, so that the producer need not wait for it. */
+  #isHalfFull(): boolean {
+    const half = this.#mask >>> 1;
+    if (this.#free() > half) return false;
+    this.#tail = Atomics.load(this.#control, TAIL);
+    return this.#free() <= half;
   }
 
   /** Waits until so many bytes are free. @returns false if that will never be. */

@@ -89,6 +89,19 @@ test('a full ring wakes the consumer; frames to one that is gone are dropped', (
   t.deepEqual(sequences, [0, 1, 2, 3]);
 });
 
+test('the consumer is called in earnest while half of the ring is full, before the producer must wait', (t) => {
+  const memory = ringMemory(256);
+  const calls: boolean[] = [];
+  const producer = new RingProducer(memory, (isUrgent) => void calls.push(isUrgent), never);
+  const consumer = new RingConsumer(memory);
+  const put = () => producer.put(FRAME.turn, 0, 0, 0, new Uint8Array(32), 32);
+  for (let frame = 0; frame < 3; frame++) put();
+  t.deepEqual(calls, [false, false, true]);
+  while (consumer.next()) consumer.release();
+  put();
+  t.deepEqual(calls.slice(3), [false]);
+});
+
 test('two threads: nothing is lost, doubled or torn while one waits for the other', async (t) => {
   const memory = ringMemory(4096);
   const url = new URL('../../src/trace/trace-ring.js', import.meta.url).href;
