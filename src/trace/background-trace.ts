@@ -37,8 +37,8 @@ class RecordingThread {
   readonly #port: MessagePort;
   readonly #traces = new Map<number, BackgroundTrace>();
   #opened = 0;
+  #isStarted = false;
 
-  /** Waits until the thread runs, so that from here on nothing is lost for longer than it may be. */
   constructor() {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -52,10 +52,17 @@ class RecordingThread {
     worker.unref();
     port1.on('message', (failed: TraceFailed) => this.#failed(failed));
     port1.unref();
-    if (Atomics.wait(this.#words, BELL.started, 0, START_MS) === 'timed-out') {
-      void worker.terminate();
-      throw new Error(`the thread that writes traces did not start within ${START_MS} ms`);
-    }
+  }
+
+  /**
+   * Waits until the thread runs, so that nothing is lost for longer than it may be: before the first turn is handed over.
+   * What leads up to that turn takes a while itself, on another processor.
+   *
+   * @returns false if the thread does not start.
+   */
+  hasStarted(): boolean {
+    this.#isStarted ||= Atomics.wait(this.#words, BELL.started, 0, START_MS) !== 'timed-out';
+    return this.#isStarted;
   }
 
   open(trace: BackgroundTrace, what: Omit<OpenTrace, 'id'>): void {
@@ -141,6 +148,10 @@ export class BackgroundTrace {
   turn(channel: number, sequence: number, timeNs: number, bytes: Uint8Array, end: number): void {
     if (end > MAX_MESSAGE_BYTES) {
       this.fail({ code: 'EMSGSIZE' }, this.writtenBytes);
+      return;
+    }
+    if (!this.#thread.hasStarted()) {
+      this.#stalled();
       return;
     }
     this.#put(FRAME.turn, channel, sequence, timeNs, bytes, end);
