@@ -6,7 +6,7 @@ import type { Progress } from '../src/guest-image/debian-packages.js';
 import { packageRoot } from '../src/package-info.js';
 import { readDisk, writeEmptyDisk } from './ext4.js';
 import { hostImage } from './host-image.js';
-import { LAB_MACHINES } from './machines.js';
+import { LAB_MACHINES, type LabMachine } from './machines.js';
 import { commandScript, type LabOptions } from './options.js';
 import { peerDisk } from './peer-image.js';
 import { type ProjectFile, projectDisk } from './project-image.js';
@@ -30,8 +30,17 @@ export interface LabRequest
   > {
   /** Whether the host shall have Debian's QEMU in `PEER_FOLDER`, to compare with (x86_64 only). */
   readonly withPeer?: boolean;
+  /** Whether the machine shall be one with a GICv2 (arm64 only). */
+  readonly isOlder?: boolean;
   /** What the host shall have of the project, beside what runs. */
   readonly more?: readonly ProjectFile[];
+}
+
+function machineFor({ arch, isOlder = false }: LabRequest): LabMachine {
+  const machine = LAB_MACHINES[arch];
+  if (!isOlder) return machine;
+  if (machine.olderMachineArgs === undefined) throw new TypeError(`there is no older ${arch}`);
+  return { ...machine, machineArgs: machine.olderMachineArgs };
 }
 
 /**
@@ -47,7 +56,7 @@ export async function runInLab(
   signal: AbortSignal,
 ): Promise<LabResult> {
   const started = performance.now();
-  const machine = LAB_MACHINES[request.arch];
+  const machine = machineFor(request);
   requireTools(machine, request);
   const { arch: architecture, refresh, more } = request;
   const image = await hostImage({ architecture, progress, refresh });

@@ -52,6 +52,41 @@ const threeCpus: SuiteCase = {
   ],
 };
 
+/** The name of the interrupt controller of a guest's first interrupt, as Linux has it. */
+const INTERRUPT_CONTROLLER = 'grep -oE "GICv[23]" /proc/interrupts | head -n 1';
+
+const gicV2: SuiteCase = {
+  name: 'older-interrupt-controller',
+  skip: { x86_64: 'its interrupt controllers have one version only' },
+  isOnOlderMachine: true,
+  config: (arch) =>
+    linuxRun(
+      arch,
+      SMALL_RAM_MIB,
+      [
+        ...COUNT_CPUS,
+        ...WORK_ON_ALL,
+        ...value(INTERRUPT_CONTROLLER, 'controller'),
+        ...memFree('free before'),
+        ...balloon(SMALL_MIB),
+        ...memFree('free after'),
+        ...balloon(0),
+        ...COUNT_TROUBLE,
+        ...POWER_OFF,
+      ],
+      { cpus: 2 },
+    ),
+  checks: ({ report }) => [
+    equal('the interrupt controller', textOf(report, 'controller'), 'GICv2'),
+    equal('processors', numberOf(report, 'processors'), 2),
+    atLeast(
+      `${SMALL_MIB} MiB: MemFree falls by`,
+      kilobytesOf(report, 'free before') - kilobytesOf(report, 'free after'),
+      0.85 * SMALL_MIB * BYTES_PER_MIB,
+    ),
+  ],
+};
+
 /** On x86_64 3 GiB of it lie below 4 GiB, on arm64 2 GiB; Linux calls the rest the zone Normal, and takes from it first. */
 const LARGE_RAM_MIB = 5120;
 const FOUR_GIB = 2 ** 32;
@@ -187,4 +222,4 @@ const disk: SuiteCase = {
   ],
 };
 
-export const MACHINE_CASES: readonly SuiteCase[] = [threeCpus, fourCpus, panic, disk];
+export const MACHINE_CASES: readonly SuiteCase[] = [threeCpus, fourCpus, panic, disk, gicV2];

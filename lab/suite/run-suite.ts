@@ -62,11 +62,29 @@ export interface SuiteRun {
   readonly signal: AbortSignal;
 }
 
-/** Runs the cases in one host and judges them here. @throws UnsupportedError */
-export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Promise<CaseOutcome[]> {
+/** Runs the cases, those for one machine in one host, and judges them here. @throws UnsupportedError */
+export async function runSuite(run: SuiteRun): Promise<CaseOutcome[]> {
+  const { arch, only } = run;
   const chosen = SUITE.filter(({ name }) => only.length === 0 || only.includes(name));
-  const cases = chosen.filter(({ skip }) => skip?.[arch] === undefined);
-  if (chosen.length === 0) return [];
+  const outcomes: CaseOutcome[] = chosen.flatMap(({ name, skip }) => {
+    const why = skip?.[arch];
+    return why === undefined ? [] : [{ name, skip: why, seconds: undefined, checks: [] }];
+  });
+  for (const isOlder of [false, true]) {
+    const cases = chosen.filter(
+      ({ skip, isOnOlderMachine = false }) =>
+        skip?.[arch] === undefined && isOnOlderMachine === isOlder,
+    );
+    if (cases.length > 0) outcomes.push(...(await runOnHost(run, cases, isOlder)));
+  }
+  return outcomes;
+}
+
+async function runOnHost(
+  { arch, out, say, signal }: SuiteRun,
+  cases: readonly SuiteCase[],
+  isOlder: boolean,
+): Promise<CaseOutcome[]> {
   // A case that leaves nothing must not be judged by what an earlier run left.
   for (const { name } of cases) rmSync(join(out, name), { recursive: true, force: true });
   const timeoutSeconds = (cases.length + 1) * SECONDS_PER_CASE;
@@ -78,6 +96,7 @@ export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Prom
       hostMemoryBytes: HOST_MEMORY_BYTES,
       install: false,
       refresh: false,
+      isOlder,
       command: [suiteScript(arch, cases)],
     },
     {
@@ -88,12 +107,11 @@ export async function runSuite({ arch, only, out, say, signal }: SuiteRun): Prom
     signal,
   );
   for (const line of reportLines({ timeoutSeconds, out }, { ...result, files: [] })) say(line);
-  const outcomes = chosen.map((suiteCase): CaseOutcome => {
+  const outcomes = cases.map((suiteCase): CaseOutcome => {
     const { name } = suiteCase;
-    const skip = suiteCase.skip?.[arch];
-    if (skip !== undefined) return { name, skip, seconds: undefined, checks: [] };
     return { name, ...judge(arch, suiteCase, join(out, name)) };
   });
-  const host = equal('it', result.how, 'exited');
-  return [...outcomes, { name: 'the host', seconds: result.hostSeconds, checks: [host] }];
+  const host = isOlder ? 'the older host' : 'the host';
+  const checks = [equal('it', result.how, 'exited')];
+  return [...outcomes, { name: host, seconds: result.hostSeconds, checks }];
 }
