@@ -1,4 +1,6 @@
-import { EventEmitter } from 'node:events';
+import { spawn, spawnSync } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { rawTerminal } from '../../src/cli/raw-terminal.js';
 
@@ -50,3 +52,46 @@ test('the terminal is given back once', (t) => {
   typed('x');
   t.is(read(), '');
 });
+
+/** script(1) of util-linux gives a program a terminal, and types on it what it reads. */
+const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes(
+  'util-linux',
+);
+const onTerminal = hasScript === true ? test : test.skip;
+
+onTerminal(
+  'on a real terminal: keys as they are typed, no echo, and the modes of before at the end',
+  async (t) => {
+    const helper = fileURLToPath(new URL('./terminal-helper.js', import.meta.url));
+    const modes =
+      'stty -a | tr " ;" "\\n\\n" | grep -xE -e "-?(icanon|echo|isig)" | sort | tr "\\n" " "';
+    const command = `${modes}; echo; ${process.execPath} ${helper}; ${modes}`;
+    const terminal = spawn('script', ['-qfec', command, '/dev/null'], { stdio: 'pipe' });
+    t.teardown(() => void terminal.kill('SIGKILL'));
+    let shown = '';
+    const sees = async (text: string): Promise<void> => {
+      while (!shown.includes(text)) await once(terminal.stdout, 'data');
+    };
+    terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text;
+    });
+    await sees('terminal true');
+    terminal.stdin.write('l');
+    await sees('keys 6c');
+    terminal.stdin.write('\u0003');
+    await sees('keys 03');
+    terminal.stdin.write('\u001d');
+    await sees('ended');
+    const [code] = await once(terminal, 'close');
+    t.is(code, 0);
+    const lines = shown.split(/\r?\n/).map((line) => line.trim());
+    t.deepEqual(lines, [
+      'echo icanon isig',
+      'terminal true',
+      'keys 6c',
+      'keys 03',
+      'ended',
+      'echo icanon isig',
+    ]);
+  },
+);
