@@ -11,6 +11,7 @@ import type { TraceWriteError } from '../trace/errors.js';
 import { Recording } from '../trace/recording.js';
 import { ChildLanes } from './child-lanes.js';
 import { type GuestImages, hardware } from './hardware.js';
+import { optimiseRarely } from './tiering.js';
 
 export interface LiveOptions {
   readonly config: BalloonVmConfig;
@@ -44,6 +45,7 @@ export const monotonicNs = (): number => {
 /** Runs the balloon VM on this machine's hardware, and records it if asked. */
 export async function runLive(options: LiveOptions): Promise<LiveEnd> {
   const { config, record, onTraceError, observer, warn } = options;
+  optimiseRarely();
   const program = {
     package: balloonVm.package,
     export: balloonVm.export,
