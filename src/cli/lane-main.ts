@@ -5,11 +5,9 @@ import { explain } from './failure.js';
 import { hardware } from './hardware.js';
 import { monotonicNs } from './live.js';
 import { findProgram } from './programs.js';
-import { optimiseRarely } from './tiering.js';
 
 /** The entry of a process that runs one lane of a program. Its task is the first argument; its channels are inherited. */
 async function laneMain(task: LaneTask): Promise<void> {
-  optimiseRarely();
   const program = await findProgram(task.program, task.module);
   const config = program.parseConfig(task.program.config);
   const filterPrograms = (name: string): Uint8Array | undefined => {

@@ -37,7 +37,8 @@ constexpr std::array kCalls = {"checkExtension",
                                "getOneRegister",
                                "setOneRegister",
                                "createDevice",
-                               "setDeviceAttribute"};
+                               "setDeviceAttribute",
+                               "post"};
 
 napi_value Refuse(Call& call) {
   call.Refuse("UNSUPPORTED",
