@@ -9,6 +9,8 @@ namespace {
 
 /// How long a posted write may wait: too short to be seen, and long against a driver's requests.
 constexpr uint64_t kPostedWaitMs = 20;
+/// Posted writes wait only while fewer events than these do.
+constexpr size_t kMostWaiting = 64;
 
 /// The newer of two writes is all that is left of them.
 bool Replaces(const QueuedWrite& newer, const KvmEvent& queued) {
@@ -21,54 +23,49 @@ bool Replaces(const QueuedWrite& newer, const KvmEvent& queued) {
 }  // namespace
 
 // libuv keeps it until its close callback; `queue` is null from the queue's end on.
-struct KvmEventQueue::Async : uv_async_t {
-  LoopHandles* handles = nullptr;
-  KvmEventQueue* queue = nullptr;
-};
+template <class Handle>
+struct KvmEventQueue::Kept : Handle {
+  LoopHandles* handles;
+  KvmEventQueue* queue;
 
-struct KvmEventQueue::Timer : uv_timer_t {
-  LoopHandles* handles = nullptr;
-  KvmEventQueue* queue = nullptr;
+  Kept(LoopHandles& loop_handles, KvmEventQueue* owner) : handles(&loop_handles), queue(owner) {}
+
+  uv_handle_t* base() { return reinterpret_cast<uv_handle_t*>(static_cast<Handle*>(this)); }
+  static Kept* Of(Handle* handle) { return static_cast<Kept*>(handle); }
+
+  void Close() {
+    queue = nullptr;
+    uv_close(base(), [](uv_handle_t* closed) {
+      Kept* kept = Of(reinterpret_cast<Handle*>(closed));
+      LoopHandles* handles = kept->handles;
+      delete kept;
+      handles->Closed();
+    });
+  }
 };
 
 KvmEventQueue::KvmEventQueue(LoopHandles& handles, Deliver deliver, void* context)
     : handles_(handles),
       deliver_(deliver),
       context_(context),
-      async_(new Async()),
-      timer_(new Timer()) {
-  async_->handles = &handles;
-  async_->queue = this;
+      async_(new Kept<uv_async_t>(handles, this)),
+      timer_(new Kept<uv_timer_t>(handles, this)) {
   const int error = uv_async_init(handles.loop(), async_, [](uv_async_t* async) {
-    KvmEventQueue* queue = static_cast<Async*>(async)->queue;
+    KvmEventQueue* queue = Kept<uv_async_t>::Of(async)->queue;
     if (queue != nullptr) queue->Awake();
   });
   // It makes an eventfd once for a loop, which Node has done long before.
   if (error != 0) abort();
   handles.Opened();
   KeepLoopAlive(false);
-  timer_->handles = &handles;
-  timer_->queue = this;
   uv_timer_init(handles.loop(), timer_);
   handles.Opened();
-  uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
+  uv_unref(timer_->base());
 }
 
 KvmEventQueue::~KvmEventQueue() {
-  async_->queue = nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(async_), [](uv_handle_t* closed) {
-    auto* async = static_cast<Async*>(reinterpret_cast<uv_async_t*>(closed));
-    LoopHandles* handles = async->handles;
-    delete async;
-    handles->Closed();
-  });
-  timer_->queue = nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(timer_), [](uv_handle_t* closed) {
-    auto* timer = static_cast<Timer*>(reinterpret_cast<uv_timer_t*>(closed));
-    LoopHandles* handles = timer->handles;
-    delete timer;
-    handles->Closed();
-  });
+  async_->Close();
+  timer_->Close();
 }
 
 void KvmEventQueue::Push(std::vector<KvmEvent> events) {
@@ -79,6 +76,11 @@ void KvmEventQueue::Push(std::vector<KvmEvent> events) {
     is_told_ = true;
   }
   uv_async_send(async_);
+}
+
+bool KvmEventQueue::HasRoomForPosted() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return events_.size() < kMostWaiting;
 }
 
 void KvmEventQueue::PushPosted(std::vector<KvmEvent> events) {
@@ -104,11 +106,11 @@ void KvmEventQueue::Awake() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!is_urgent_) {
-      if (events_.empty() || uv_is_active(reinterpret_cast<uv_handle_t*>(timer_)) != 0) return;
+      if (events_.empty() || uv_is_active(timer_->base()) != 0) return;
       uv_timer_start(
           timer_,
           [](uv_timer_t* timer) {
-            KvmEventQueue* queue = static_cast<Timer*>(timer)->queue;
+            KvmEventQueue* queue = Kept<uv_timer_t>::Of(timer)->queue;
             if (queue != nullptr) queue->DeliverAll();
           },
           kPostedWaitMs, 0);
@@ -119,11 +121,10 @@ void KvmEventQueue::Awake() {
 }
 
 void KvmEventQueue::KeepLoopAlive(bool alive) {
-  auto* handle = reinterpret_cast<uv_handle_t*>(async_);
   if (alive) {
-    uv_ref(handle);
+    uv_ref(async_->base());
   } else {
-    uv_unref(handle);
+    uv_unref(async_->base());
   }
 }
 
@@ -140,7 +141,7 @@ bool KvmEventQueue::Pop(KvmEvent* event) {
 }
 
 void KvmEventQueue::DeliverAll() {
-  Async* async = async_;
+  Kept<uv_async_t>* async = async_;
   KvmEvent event;
   uv_timer_stop(timer_);
   // The listener may have ended the session, and the queue with it.

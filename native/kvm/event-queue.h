@@ -43,15 +43,18 @@ class KvmEventQueue {
 
   /// From any thread.
   void Push(std::vector<KvmEvent> events);
-  /// Likewise, for events that may wait a little, so that many of them cost one wake-up. A write
+  /// Whether another posted event may wait. A guest that writes faster than it is heard has to wait
+  /// for its answers, as for any exit.
+  bool HasRoomForPosted();
+  /// From any thread, for events that may wait a little, so that many of them cost one wake-up. A write
   /// whose turn comes behind an earlier one to the same address takes its place.
   void PushPosted(std::vector<KvmEvent> events);
   /// While a vCPU runs, the loop must not end.
   void KeepLoopAlive(bool alive);
 
  private:
-  struct Async;
-  struct Timer;
+  template <class Handle>
+  struct Kept;
 
   bool Pop(KvmEvent* event);
   /// The loop was woken: delivers at once, or starts to wait for more.
@@ -61,8 +64,8 @@ class KvmEventQueue {
   LoopHandles& handles_;
   Deliver deliver_;
   void* context_;
-  Async* async_ = nullptr;
-  Timer* timer_ = nullptr;
+  Kept<uv_async_t>* async_;
+  Kept<uv_timer_t>* timer_;
   std::mutex mutex_;
   std::deque<KvmEvent> events_;
   /// Somebody waits for an answer to one of the events.

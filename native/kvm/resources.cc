@@ -86,7 +86,7 @@ bool Vm::QueueExit(KvmEventQueue& queue, const Mapping& vcpu, QueuedExit exit) {
   for (CoalescedWrite& write : DrainCoalescedRing(vcpu, ring_offset_)) {
     events.emplace_back(QueuedWrite{handle(), std::move(write), false});
   }
-  if (IsPosted(exit.exit)) {
+  if (IsPosted(exit.exit) && queue.HasRoomForPosted()) {
     events.emplace_back(
         QueuedWrite{handle(), {false, exit.exit.address, std::move(exit.exit.data)}, true});
     queue.PushPosted(std::move(events));

@@ -329,6 +329,7 @@ export const Kvm = defineHal('kvm', {
   /**
    * MMIO writes that lie in this range get no answer: the vCPU goes on at once, and `coalesced` tells of them within 20 ms
    * or before the next exit. Of several to one address, with nothing else between them, only the last is told.
+   * While much waits to be told they are exits, so that no guest can fill the queue.
    */
   post: call({ vm, address: guestAddress, size: u32, on: bool }, {}),
 });

@@ -126,6 +126,9 @@ function stringTests(check: Check): void {
   });
 }
 
+/** Long enough for a guest to write some hundred times, on an emulated processor too. */
+const DEAF_MS = 3000;
+
 function doorbellTests(check: Check): void {
   check('kvm: an ioeventfd takes the writes that match, without an exit', function* (t, rig) {
     const guest = makeGuest(rig, [
@@ -230,6 +233,34 @@ function doorbellTests(check: Check): void {
       t.is((yield* rig.nextEvent(Kvm, 'exit')).address, DEVICE);
     },
   );
+
+  check('kvm: a guest that posts faster than it is heard is made to wait', function* (t, rig) {
+    const store = (value: number, address: number) => [...asm.ax(value), ...asm.storeAx(address)];
+    // Never twice in a row to one address, so that nothing is left out.
+    const stores = Array.from({ length: 80 }, (_, index) => [
+      ...store(index, DEVICE),
+      ...store(index, DEVICE + 4),
+    ]);
+    const { kvm, vm, vcpu } = makeGuest(rig, [...stores, asm.hlt]);
+    kvm.post({ vm, address: DEVICE, size: 8, on: true });
+    kvm.run({ vcpu });
+    // Nobody hears the guest meanwhile; it runs on another thread.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DEAF_MS);
+    const first = yield* rig.nextEvent(Kvm, 'exit');
+    t.deepEqual([first.reason, first.isWrite], ['mmio', true]);
+    t.is(rig.pending(Kvm, 'coalesced'), 64);
+    let told = 0;
+    for (let exit = first; ; exit = yield* rig.nextEvent(Kvm, 'exit')) {
+      while (rig.pending(Kvm, 'coalesced') > 0) {
+        yield* rig.nextEvent(Kvm, 'coalesced');
+        told++;
+      }
+      if (exit.reason === 'hlt') break;
+      told++;
+      kvm.complete({ vcpu, data: NO_DATA, resume: true });
+    }
+    t.is(told, 160);
+  });
 
   check('kvm: a posted write is told although no exit follows', function* (t, rig) {
     const { kvm, vm, vcpu } = makeGuest(rig, [
