@@ -37,7 +37,7 @@ class RecordingThread {
   readonly #port: MessagePort;
   readonly #traces = new Map<number, BackgroundTrace>();
   #opened = 0;
-  #isStarted = false;
+  #hasStarted: boolean | undefined;
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
@@ -58,11 +58,11 @@ class RecordingThread {
    * Waits until the thread runs, so that nothing is lost for longer than it may be: before the first turn is handed over.
    * What leads up to that turn takes a while itself, on another processor.
    *
-   * @returns false if the thread does not start.
+   * @returns false if the thread does not start; that is waited for once.
    */
-  hasStarted(): boolean {
-    this.#isStarted ||= Atomics.wait(this.#words, BELL.started, 0, START_MS) !== 'timed-out';
-    return this.#isStarted;
+  awaitStart(): boolean {
+    this.#hasStarted ??= Atomics.wait(this.#words, BELL.started, 0, START_MS) !== 'timed-out';
+    return this.#hasStarted;
   }
 
   open(trace: BackgroundTrace, what: Omit<OpenTrace, 'id'>): void {
@@ -150,7 +150,7 @@ export class BackgroundTrace {
       this.fail({ code: 'EMSGSIZE' }, this.writtenBytes);
       return;
     }
-    if (!this.#thread.hasStarted()) {
+    if (!this.#thread.awaitStart()) {
       this.#stalled();
       return;
     }
@@ -169,7 +169,11 @@ export class BackgroundTrace {
     this.#isClosed = true;
     this.#thread.wake(true);
     const untilMs = performance.now() + STALLED_MS;
-    while (Atomics.load(this.#status, STATUS.closed) === 0 && performance.now() < untilMs) {
+    while (
+      this.#thread.awaitStart() &&
+      Atomics.load(this.#status, STATUS.closed) === 0 &&
+      performance.now() < untilMs
+    ) {
       this.#thread.wake(true);
       Atomics.wait(this.#status, STATUS.closed, 0, LOOK_MS);
     }

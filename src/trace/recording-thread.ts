@@ -175,26 +175,29 @@ function serve({ port, bell: memory }: ThreadData): void {
     for (const trace of traces) found = trace.drain() || found;
     return found;
   };
-  const rest = (state: number, forMs?: number): void => {
+  /** Waits, then takes what has come. @returns whether anything had. */
+  const rest = (state: number, forMs?: number): boolean => {
     Atomics.store(bell, BELL.state, state);
     // What came before the state was set did not wake the thread.
-    if (!look()) Atomics.wait(bell, BELL.state, state, forMs);
+    let found = look();
+    if (!found) Atomics.wait(bell, BELL.state, state, forMs);
     Atomics.store(bell, BELL.state, THREAD.awake);
+    while (look()) found = true;
+    return found;
   };
   for (;;) {
     rest(THREAD.sleeps);
     // As long as something comes, the thread looks once in the time that turns may wait: each look costs it a wake-up.
-    for (let isBusy = true; isBusy; ) {
+    let isBusy: boolean;
+    do {
       isBusy = false;
       const untilMs = performance.now() + FLUSH_MS;
       for (let leftMs = FLUSH_MS; leftMs > 0; leftMs = untilMs - performance.now()) {
-        while (look()) isBusy = true;
-        rest(THREAD.naps, leftMs);
+        if (rest(THREAD.naps, leftMs)) isBusy = true;
       }
-      while (look()) isBusy = true;
       for (const trace of traces) trace.flush();
       traces = traces.filter((trace) => !trace.isClosed);
-    }
+    } while (isBusy);
   }
 }
 
