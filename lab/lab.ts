@@ -31,16 +31,16 @@ export interface LabRequest
   /** Whether the host shall have Debian's QEMU in `PEER_FOLDER`, to compare with (x86_64 only). */
   readonly withPeer?: boolean;
   /** Whether the machine shall be one with a GICv2 (arm64 only). */
-  readonly isOlder?: boolean;
+  readonly withGicV2?: boolean;
   /** What the host shall have of the project, beside what runs. */
   readonly more?: readonly ProjectFile[];
 }
 
-function machineFor({ arch, isOlder = false }: LabRequest): LabMachine {
+function machineFor({ arch, withGicV2 = false }: LabRequest): LabMachine {
   const machine = LAB_MACHINES[arch];
-  if (!isOlder) return machine;
-  if (machine.olderMachineArgs === undefined) throw new TypeError(`there is no older ${arch}`);
-  return { ...machine, machineArgs: machine.olderMachineArgs };
+  if (!withGicV2) return machine;
+  if (machine.gicV2Args === undefined) throw new TypeError(`${arch} has no GICv2`);
+  return { ...machine, machineArgs: machine.gicV2Args };
 }
 
 /**

@@ -7,8 +7,8 @@ export interface LabMachine {
   readonly qemuPackage: string;
   /** The machine and its processor: one with virtualization of its own. */
   readonly machineArgs: readonly string[];
-  /** The same with the interrupt controller of older machines, where there is one. */
-  readonly olderMachineArgs?: readonly string[];
+  /** The same with a GICv2, on arm64. */
+  readonly gicV2Args?: readonly string[];
   readonly processors: number;
   /** The serial console, as the kernel calls it. */
   readonly console: string;
@@ -46,7 +46,7 @@ export const LAB_MACHINES: Readonly<Record<GuestArchitecture, LabMachine>> = {
     qemuPackage: 'qemu-system-arm',
     // No later processor: on QEMU 7.2's `max` V8 crashes within minutes, with one thread for all processors as well.
     machineArgs: ['-M', 'virt,virtualization=on,gic-version=3', '-cpu', 'neoverse-n1'],
-    olderMachineArgs: ['-M', 'virt,virtualization=on,gic-version=2', '-cpu', 'neoverse-n1'],
+    gicV2Args: ['-M', 'virt,virtualization=on,gic-version=2', '-cpu', 'neoverse-n1'],
     processors: 2,
     console: 'ttyAMA0',
     kernelParameters: [],

@@ -24,68 +24,64 @@ const WORK_ON_ALL = run(
   'for c in $(seq 0 $(($(nproc) - 1))); do taskset $((1 << c)) true || exit 1; done',
 );
 
-const threeCpus: SuiteCase = {
-  name: 'three-cpus',
-  config: (arch) =>
-    linuxRun(
-      arch,
-      SMALL_RAM_MIB,
-      [
-        ...COUNT_CPUS,
-        ...WORK_ON_ALL,
-        ...memFree('free before'),
-        ...balloon(SMALL_MIB),
-        ...memFree('free after'),
-        ...balloon(0),
-        ...COUNT_TROUBLE,
-        ...POWER_OFF,
-      ],
-      { cpus: 3 },
-    ),
-  checks: ({ report }) => [
-    equal('processors', numberOf(report, 'processors'), 3),
-    atLeast(
-      `${SMALL_MIB} MiB: MemFree falls by`,
-      kilobytesOf(report, 'free before') - kilobytesOf(report, 'free after'),
-      0.85 * SMALL_MIB * BYTES_PER_MIB,
-    ),
-  ],
-};
+/** So many vCPUs work, and a balloon is filled and emptied. */
+function smallMachine(
+  cpus: number,
+  name: string,
+  more: Omit<SuiteCase, 'name' | 'config' | 'checks'> & {
+    readonly steps?: ReturnType<typeof value>;
+    readonly checks?: SuiteCase['checks'];
+  } = {},
+): SuiteCase {
+  const { steps = [], checks = () => [], ...rest } = more;
+  return {
+    ...rest,
+    name,
+    config: (arch) =>
+      linuxRun(
+        arch,
+        SMALL_RAM_MIB,
+        [
+          ...COUNT_CPUS,
+          ...WORK_ON_ALL,
+          ...steps,
+          ...memFree('free before'),
+          ...balloon(SMALL_MIB),
+          ...memFree('free after'),
+          ...balloon(0),
+          ...COUNT_TROUBLE,
+          ...POWER_OFF,
+        ],
+        { cpus },
+      ),
+    checks: (evidence) => {
+      const { report } = evidence;
+      return [
+        ...checks(evidence),
+        equal('processors', numberOf(report, 'processors'), cpus),
+        atLeast(
+          `${SMALL_MIB} MiB: MemFree falls by`,
+          kilobytesOf(report, 'free before') - kilobytesOf(report, 'free after'),
+          0.85 * SMALL_MIB * BYTES_PER_MIB,
+        ),
+      ];
+    },
+  };
+}
+
+const threeCpus = smallMachine(3, 'three-cpus');
 
 /** The name of the interrupt controller of a guest's first interrupt: Linux calls a GICv2 by a number, and others GICv3. */
 const INTERRUPT_CONTROLLER = 'grep -oE "GIC[^ ]+" /proc/interrupts | head -n 1';
 
-const gicV2: SuiteCase = {
-  name: 'older-interrupt-controller',
+const gicV2 = smallMachine(2, 'older-interrupt-controller', {
   skip: { x86_64: 'its interrupt controllers have one version only' },
-  isOnOlderMachine: true,
-  config: (arch) =>
-    linuxRun(
-      arch,
-      SMALL_RAM_MIB,
-      [
-        ...COUNT_CPUS,
-        ...WORK_ON_ALL,
-        ...value(INTERRUPT_CONTROLLER, 'controller'),
-        ...memFree('free before'),
-        ...balloon(SMALL_MIB),
-        ...memFree('free after'),
-        ...balloon(0),
-        ...COUNT_TROUBLE,
-        ...POWER_OFF,
-      ],
-      { cpus: 2 },
-    ),
+  needsGicV2: true,
+  steps: value(INTERRUPT_CONTROLLER, 'controller'),
   checks: ({ report }) => [
     equal('the interrupt controller', textOf(report, 'controller'), 'GIC-0'),
-    equal('processors', numberOf(report, 'processors'), 2),
-    atLeast(
-      `${SMALL_MIB} MiB: MemFree falls by`,
-      kilobytesOf(report, 'free before') - kilobytesOf(report, 'free after'),
-      0.85 * SMALL_MIB * BYTES_PER_MIB,
-    ),
   ],
-};
+});
 
 /** On x86_64 3 GiB of it lie below 4 GiB, on arm64 2 GiB; Linux calls the rest the zone Normal, and takes from it first. */
 const LARGE_RAM_MIB = 5120;

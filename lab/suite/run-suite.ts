@@ -70,12 +70,11 @@ export async function runSuite(run: SuiteRun): Promise<CaseOutcome[]> {
     const why = skip?.[arch];
     return why === undefined ? [] : [{ name, skip: why, seconds: undefined, checks: [] }];
   });
-  for (const isOlder of [false, true]) {
+  for (const withGicV2 of [false, true]) {
     const cases = chosen.filter(
-      ({ skip, isOnOlderMachine = false }) =>
-        skip?.[arch] === undefined && isOnOlderMachine === isOlder,
+      ({ skip, needsGicV2 = false }) => skip?.[arch] === undefined && needsGicV2 === withGicV2,
     );
-    if (cases.length > 0) outcomes.push(...(await runOnHost(run, cases, isOlder)));
+    if (cases.length > 0) outcomes.push(...(await runOnHost(run, cases, withGicV2)));
   }
   return outcomes;
 }
@@ -83,7 +82,7 @@ export async function runSuite(run: SuiteRun): Promise<CaseOutcome[]> {
 async function runOnHost(
   { arch, out, say, signal }: SuiteRun,
   cases: readonly SuiteCase[],
-  isOlder: boolean,
+  withGicV2: boolean,
 ): Promise<CaseOutcome[]> {
   // A case that leaves nothing must not be judged by what an earlier run left.
   for (const { name } of cases) rmSync(join(out, name), { recursive: true, force: true });
@@ -96,7 +95,7 @@ async function runOnHost(
       hostMemoryBytes: HOST_MEMORY_BYTES,
       install: false,
       refresh: false,
-      isOlder,
+      withGicV2,
       command: [suiteScript(arch, cases)],
     },
     {
@@ -111,7 +110,7 @@ async function runOnHost(
     const { name } = suiteCase;
     return { name, ...judge(arch, suiteCase, join(out, name)) };
   });
-  const host = isOlder ? 'the older host' : 'the host';
+  const host = withGicV2 ? 'the host with a GICv2' : 'the host';
   const checks = [equal('it', result.how, 'exited')];
   return [...outcomes, { name: host, seconds: result.hostSeconds, checks }];
 }

@@ -54,7 +54,7 @@ export interface SuiteCase {
   /** Why it cannot be there. */
   readonly skip?: Partial<Readonly<Record<GuestArchitecture, string>>>;
   /** It needs a machine with a GICv2: a host of its own. */
-  readonly isOnOlderMachine?: boolean;
+  readonly needsGicV2?: boolean;
   /** The configuration of the run (balloon-config.ts). */
   readonly config: (arch: GuestArchitecture) => object;
   readonly faults?: (faults: Faults) => void;

@@ -46,8 +46,8 @@ class KvmEventQueue {
   /// Whether another posted event may wait. A guest that writes faster than it is heard has to wait
   /// for its answers, as for any exit.
   bool HasRoomForPosted();
-  /// From any thread, for events that may wait a little, so that many of them cost one wake-up. A write
-  /// whose turn comes behind an earlier one to the same address takes its place.
+  /// From any thread, for events that may wait a little, so that many of them cost one wake-up. A
+  /// write whose turn comes behind an earlier one to the same address takes its place.
   void PushPosted(std::vector<KvmEvent> events);
   /// While a vCPU runs, the loop must not end.
   void KeepLoopAlive(bool alive);

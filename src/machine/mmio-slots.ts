@@ -1,7 +1,8 @@
+import type { ConfigField } from '../devices/virtio/config-space.js';
 import { INTERRUPT_USED_BUFFER } from '../devices/virtio/interrupt.js';
 import { MMIO, MMIO_CONFIG_OFFSET } from '../devices/virtio/mmio-registers.js';
 import type { HalOf } from '../hal/contract/define.js';
-import type { Bytes, GuestAddress } from '../hal/contract/units.js';
+import type { GuestAddress } from '../hal/contract/units.js';
 import type { EventFd } from '../hal/event-fd.js';
 import type { Kvm } from '../hal/kvm.js';
 import type { Bus, BusDevice } from './bus.js';
@@ -33,12 +34,6 @@ export interface MmioWiring {
 export type DriverWrites = 'exit' | 'posted';
 export const DRIVER_WRITES: readonly DriverWrites[] = ['exit', 'posted'];
 
-/** A field of the config space that its driver writes, and nobody reads to answer it. */
-export interface ReportField {
-  readonly offset: Bytes;
-  readonly size: Bytes;
-}
-
 export interface MmioAttachment {
   /** Position in the window of devices, from 0. */
   readonly slot: number;
@@ -48,7 +43,8 @@ export interface MmioAttachment {
   readonly notify: readonly { readonly queue: number }[];
   /** Default: exits. */
   readonly driverWrites?: DriverWrites;
-  readonly reports?: readonly ReportField[];
+  /** Fields of the config space by which its driver reports, and which nobody has to answer. */
+  readonly reports?: readonly ConfigField[];
   /** Asked once the device is made: a region whose first page the guest finds at the slot, and reads without an exit. */
   readonly page?: () => number | undefined;
   /** The device, or how to make it once its wires exist. */

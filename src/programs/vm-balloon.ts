@@ -1,8 +1,7 @@
 import { BalloonDevice } from '../devices/balloon/balloon-device.js';
 import type { BalloonListener } from '../devices/balloon/balloon-options.js';
-import { CONFIG_ACTUAL } from '../devices/balloon/constants.js';
 import { BalloonControl, encodeTarget } from '../devices/balloon/control.js';
-import { deviceFields, offeredFeatures } from '../devices/balloon/features.js';
+import { ACTUAL_FIELD, deviceFields, offeredFeatures } from '../devices/balloon/features.js';
 import { queueCount } from '../devices/balloon/queue-functions.js';
 import { RemoteStats } from '../devices/balloon/remote-stats.js';
 import { type StatsSource, StatsTimer } from '../devices/balloon/stats-timer.js';
@@ -25,8 +24,6 @@ import type { BalloonChoice, DevicePlacement } from './balloon-config.js';
 import type { JailChoice, Refused } from './device-jail.js';
 import { DevicePage, type RegisterReads } from './device-page.js';
 import { type DeviceExitChoice, DeviceProcess } from './device-process.js';
-
-const ACTUAL_BYTES = 4;
 
 /** What a guest answered, or why it did not. */
 export type StatsOutcome = Readonly<Record<string, number | string>>;
@@ -78,7 +75,7 @@ export class VmBalloon {
       slot: options.slot,
       notify: Array.from({ length: queueCount(this.#features) }, (_, queue) => ({ queue })),
       driverWrites: options.driverWrites,
-      reports: [{ offset: CONFIG_ACTUAL, size: ACTUAL_BYTES }],
+      reports: [ACTUAL_FIELD],
       device: (wiring) => this.#addDevice(wiring),
       page: () => this.#page?.forGuest,
     });
@@ -185,7 +182,7 @@ export class VmBalloon {
   }
 
   #configWritten(offset: number, bytes: Uint8Array): void {
-    if (offset !== CONFIG_ACTUAL || bytes.length !== ACTUAL_BYTES) return;
+    if (offset !== ACTUAL_FIELD.offset || bytes.length !== ACTUAL_FIELD.size) return;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#options.actualChanged(view.getUint32(0, true));
   }

@@ -57,10 +57,11 @@ test('the terminal is given back once', (t) => {
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes(
   'util-linux',
 );
-const onTerminal = hasScript === true ? test : test.skip;
+const reason = hasScript === true ? '' : ' (skipped: no script(1) of util-linux)';
+const onTerminal = reason === '' ? test : test.skip;
 
 onTerminal(
-  'on a real terminal: keys as they are typed, no echo, and the modes of before at the end',
+  `on a real terminal: keys as they are typed, no echo, and the modes of before at the end${reason}`,
   async (t) => {
     const helper = fileURLToPath(new URL('./terminal-helper.js', import.meta.url));
     const modes =

@@ -1,11 +1,7 @@
 import { type LiveEnd, runLive } from '../../src/cli/live.js';
 import type { AnyImplementation } from '../../src/hal/bind.js';
 import type { HalContract, HalOf } from '../../src/hal/contract/define.js';
-import {
-  type Emitter,
-  type Implementation,
-  implement,
-} from '../../src/hal/contract/implementation.js';
+import { type Implementation, implement } from '../../src/hal/contract/implementation.js';
 import { EventFd } from '../../src/hal/event-fd.js';
 import { Kvm } from '../../src/hal/kvm.js';
 import { Mmap } from '../../src/hal/mmap.js';
@@ -14,7 +10,8 @@ import { virtioSlot } from '../../src/machine/layout.js';
 import { parseBalloonConfig } from '../../src/programs/balloon-config.js';
 import type { BalloonVmObserver } from '../../src/programs/balloon-vm.js';
 import { DriverQueue, MmioDriver } from '../devices/driver-model.js';
-import { FIRST_VCPU, IMAGE, RESET_REGISTERS, VM } from '../machine/harness.js';
+import { IMAGE } from '../machine/harness.js';
+import { PlayedKvm } from './played-kvm.js';
 
 const RING_BASES = [0x800000, 0x810000, 0x820000] as const;
 const LIST = 0x840000;
@@ -37,12 +34,9 @@ export interface RealDeviceOptions {
 export class RealDevice {
   readonly ended: Promise<LiveEnd>;
   readonly driver: MmioDriver;
-  readonly ioeventfds = new Map<number, number>();
+  readonly #kvm = new PlayedKvm((eventfd) => this.#eventFd?.signal({ eventfd }));
   #mmap: HalOf<typeof Mmap> | undefined;
   #eventFd: HalOf<typeof EventFd> | undefined;
-  #emitKvm: Emitter<typeof Kvm> | undefined;
-  #answer: Uint8Array | undefined;
-  #ramRegion = 0;
   #queues: DriverQueue[] = [];
 
   readonly #options: RealDeviceOptions;
@@ -51,8 +45,13 @@ export class RealDevice {
     this.#options = options;
     const { address } = virtioSlot(0);
     this.driver = new MmioDriver({
-      read: (offset, size) => this.#access(address + offset, new Uint8Array(size), false),
-      write: (offset, bytes) => void this.#access(address + offset, bytes, true),
+      read: (offset, size) => {
+        this.#kvm.exit({ reason: 'mmio', address: address + offset, data: new Uint8Array(size) });
+        return this.#answer;
+      },
+      write: (offset, bytes) => {
+        if (this.#kvm.write(address + offset, bytes)) void this.#answer;
+      },
     });
     this.ended = runLive({
       config: parseBalloonConfig({
@@ -75,9 +74,11 @@ export class RealDevice {
 
   /** The guest's driver comes up; resolves when the device has served a first list of pages. */
   async boot(): Promise<void> {
-    await this.until(() => this.#ramRegion !== 0 && this.#emitKvm !== undefined);
+    await this.until(() => this.#kvm.isWired);
     this.driver.negotiate();
-    const queues = RING_BASES.map((base) => new DriverQueue(this.#hal, this.#ramRegion, base, 128));
+    const queues = RING_BASES.map(
+      (base) => new DriverQueue(this.#hal, this.#kvm.ramRegion, base, 128),
+    );
     this.#queues = queues;
     queues.forEach((queue, index) => {
       this.driver.setUpQueue(index, queue.layout);
@@ -89,32 +90,27 @@ export class RealDevice {
   async inflate(frame: number): Promise<void> {
     const queue = this.#queues[0];
     if (queue === undefined) throw new Error('boot first');
-    const region = this.#ramRegion;
+    const region = this.#kvm.ramRegion;
     this.#hal.writeU32Array({ region, offset: LIST, data: Uint32Array.of(frame) });
     queue.post({ address: LIST, length: 4 });
-    this.kick(0);
+    this.driver.kick(0);
     await this.until(() => queue.takeUsed().length > 0);
-  }
-
-  kick(index: number): void {
-    this.#eventFd?.signal({ eventfd: this.ioeventfds.get(index) ?? 0 });
   }
 
   fill(frame: number): void {
     const data = new Uint8Array(PAGE).fill(0xaa);
-    this.#hal.write({ region: this.#ramRegion, offset: frame * PAGE, data });
+    this.#hal.write({ region: this.#kvm.ramRegion, offset: frame * PAGE, data });
   }
 
   isZero(frame: number): boolean {
     const into = new Uint8Array(PAGE);
-    this.#hal.read({ region: this.#ramRegion, offset: frame * PAGE, into });
+    this.#hal.read({ region: this.#kvm.ramRegion, offset: frame * PAGE, into });
     return into.every((byte) => byte === 0);
   }
 
   /** The guest powers off. */
   shutDown(): void {
-    const exit = { vcpu: FIRST_VCPU, reason: 'shutdown', address: 0, size: 0 } as const;
-    this.#emitKvm?.exit({ ...exit, isWrite: false, data: new Uint8Array(0), detail: 0n });
+    this.#kvm.exit({ reason: 'shutdown' });
   }
 
   async until(holds: () => boolean): Promise<void> {
@@ -130,20 +126,15 @@ export class RealDevice {
     return this.#mmap;
   }
 
-  #access(address: number, data: Uint8Array, isWrite: boolean): Uint8Array {
-    this.#answer = undefined;
-    const exit = { vcpu: FIRST_VCPU, reason: 'mmio', address, size: data.length } as const;
-    this.#emitKvm?.exit({ ...exit, isWrite, data: data.slice(), detail: 0n });
-    if (this.#answer === undefined) throw new Error('the access was not answered at once');
-    return this.#answer;
+  get #answer(): Uint8Array {
+    const { answer } = this.#kvm;
+    if (answer === undefined) throw new Error('the access was not answered at once');
+    return answer;
   }
 
   #arrange(implementation: AnyImplementation): AnyImplementation {
     if (implementation.contract === Kvm) {
-      return implement(Kvm, (emit) => {
-        this.#emitKvm = emit;
-        return this.#playedKvm();
-      });
+      return implement(Kvm, this.#kvm.create);
     }
     return tapped(implementation, (contract, inner) => {
       if (contract === EventFd) this.#eventFd = inner as HalOf<typeof EventFd>;
@@ -153,28 +144,6 @@ export class RealDevice {
       this.#mmap = inner as HalOf<typeof Mmap>;
       return { ...inner, load: () => ({ length: IMAGE.length, sha256: '' }) };
     });
-  }
-
-  #playedKvm(): HalOf<typeof Kvm> {
-    const results: Record<string, (args: never) => unknown> = {
-      checkExtension: () => 1,
-      createVm: () => VM,
-      createVcpu: () => FIRST_VCPU,
-      tscKhz: () => 2_000_000,
-      getSystemRegisters: () => RESET_REGISTERS,
-      supportedCpuid: () => [],
-      setMemory: ({ slot, region }: { slot: number; region: number }) => {
-        if (slot === 0) this.#ramRegion = region;
-      },
-      ioeventfd: ({ match, eventfd }: { match: number; eventfd: number }) => {
-        this.ioeventfds.set(match, eventfd);
-      },
-      complete: ({ data }: { data: Uint8Array }) => {
-        this.#answer = data.slice();
-      },
-    };
-    const methods = Kvm.calls.map(({ name }) => [name, results[name] ?? (() => undefined)]);
-    return Object.fromEntries(methods) as HalOf<typeof Kvm>;
   }
 }
 

@@ -4,7 +4,7 @@ import type { AnyImplementation } from '../../src/hal/bind.js';
 import type { Channel } from '../../src/hal/channel.js';
 import { Clock } from '../../src/hal/clock.js';
 import { Console } from '../../src/hal/console.js';
-import type { HalContract, HalEvents, HalOf } from '../../src/hal/contract/define.js';
+import type { HalContract, HalOf } from '../../src/hal/contract/define.js';
 import { type Emitter, implement } from '../../src/hal/contract/implementation.js';
 import { Entropy } from '../../src/hal/entropy.js';
 import { HostFiles } from '../../src/hal/host-files.js';
@@ -31,13 +31,10 @@ import { BALLOON_VM_OBSERVER, balloonVm } from '../../src/programs/balloon-vm.js
 import type { RunEnd } from '../../src/reactor/reactor.js';
 import { replayLane } from '../../src/run.js';
 import { DriverQueue, MmioDriver } from '../devices/driver-model.js';
-import { FIRST_VCPU, IMAGE, RESET_REGISTERS, VM } from '../machine/harness.js';
+import { IMAGE } from '../machine/harness.js';
+import { PlayedKvm } from './played-kvm.js';
 
 type MmapHal = HalOf<typeof Mmap>;
-type Exit = HalEvents<typeof Kvm>['exit'];
-type SetMemory = Parameters<HalOf<typeof Kvm>['setMemory']>[0];
-type IoEventFd = Parameters<HalOf<typeof Kvm>['ioeventfd']>[0];
-type PostedRange = Parameters<HalOf<typeof Kvm>['post']>[0];
 
 /** Ends the device's process in the middle of one of its calls. */
 export interface Trap {
@@ -80,21 +77,13 @@ export class TwoLanes {
   killDevice: () => void = () => {};
   /** Stops the device's present process, as SIGSTOP does: it lives and does nothing. */
   hangDevice: () => void = () => {};
-  /** Eventfds that a write rings, by `writeOf` of it. */
-  readonly #ioeventfds = new Map<string, number>();
-  readonly #posted: PostedRange[] = [];
   readonly driver: MmioDriver;
   readonly mmap: MmapHal;
   readonly #handles = new HandleSpace();
   readonly #eventFds = simulatedEventFd({ handles: this.#handles, post: this.queue.post });
-  #emitKvm: Emitter<typeof Kvm> | undefined;
+  readonly #kvm = new PlayedKvm((eventfd) => this.#eventFds.ring(eventfd));
   #emitClock: Emitter<typeof Clock> | undefined;
   readonly #timers = new Map<number, { readonly name: string; isArmed: boolean }>();
-  #answer: Uint8Array | undefined;
-  #call = 0;
-  ramRegion = 0;
-  /** Where the guest reads the device's registers, if not by exits. */
-  #registers: number | undefined;
 
   constructor(config: Readonly<Record<string, unknown>> = {}, trap?: Trap) {
     this.trap = trap;
@@ -108,9 +97,9 @@ export class TwoLanes {
     const { address } = virtioSlot(0);
     this.driver = new MmioDriver({
       read: (offset, size) =>
-        this.#registers === undefined
+        this.#kvm.registers === undefined
           ? this.access(address + offset, new Uint8Array(size), false)
-          : this.#inMemory(this.#registers, offset, size),
+          : this.#inMemory(this.#kvm.registers, offset, size),
       write: (offset, bytes) => this.#write(address + offset, bytes),
     });
     this.main = this.#record('main');
@@ -141,22 +130,29 @@ export class TwoLanes {
 
   /** A guest's access begins. @returns whether it is answered at once. */
   beginAccess(address: number, data: Uint8Array, isWrite: boolean): boolean {
-    this.#answer = undefined;
-    const exit = { vcpu: FIRST_VCPU, reason: 'mmio', address, size: data.length } as const;
-    this.#emitKvm?.exit({ ...exit, isWrite, data: data.slice(), detail: 0n });
+    this.#kvm.exit({ reason: 'mmio', address, data, isWrite });
     return this.isAnswered;
   }
 
   get isAnswered(): boolean {
-    return this.#answer !== undefined;
+    return this.#kvm.answer !== undefined;
   }
 
   /** A guest's access; the vCPU waits for its answer. */
   access(address: number, data: Uint8Array, isWrite: boolean): Uint8Array {
     this.beginAccess(address, data, isWrite);
+    return this.#answer();
+  }
+
+  #answer(): Uint8Array {
     this.settle();
-    if (this.#answer === undefined) throw new Error('the exit was not answered');
-    return this.#answer;
+    const { answer } = this.#kvm;
+    if (answer === undefined) throw new Error('the exit was not answered');
+    return answer;
+  }
+
+  get ramRegion(): number {
+    return this.#kvm.ramRegion;
   }
 
   queueAt(index: 0 | 1 | 2): DriverQueue {
@@ -167,21 +163,15 @@ export class TwoLanes {
     this.driver.kick(index);
   }
 
-  /** As the native side does it: a write that rings an eventfd, or is posted, is no exit. */
   #write(address: number, bytes: Uint8Array): void {
-    const eventfd = this.#ioeventfds.get(writeOf(address, bytes));
-    const isPosted = this.#posted.some(
-      (range) => address >= range.address && address + bytes.length <= range.address + range.size,
-    );
-    if (eventfd !== undefined) this.#eventFds.ring(eventfd);
-    else if (isPosted) this.#emitKvm?.coalesced({ vm: VM, space: 'mmio', address, data: bytes });
-    else this.access(address, bytes, true);
-    this.settle();
+    const isAnswered = this.#kvm.write(address, bytes);
+    if (isAnswered) this.#answer();
+    else this.settle();
   }
 
   /** How often the guest was interrupted since the last time. */
   interrupts(): number {
-    return this.#eventFds.take(this.#call);
+    return this.#eventFds.take(this.#kvm.call);
   }
 
   writeFrames(frames: readonly number[], address = LIST): { address: number; length: number } {
@@ -216,8 +206,7 @@ export class TwoLanes {
 
   /** The guest powers off. */
   shutDown(): void {
-    const exit = { vcpu: FIRST_VCPU, reason: 'shutdown', address: 0, size: 0 } as const;
-    this.#emitKvm?.exit({ ...exit, isWrite: false, data: new Uint8Array(0), detail: 0n });
+    this.#kvm.exit({ reason: 'shutdown' });
     this.settle();
   }
 
@@ -337,10 +326,7 @@ export class TwoLanes {
     const channel = simulatedChannel({ handles, post });
     let timers = 0;
     return [
-      implement(Kvm, (emit) => {
-        this.#emitKvm = emit;
-        return this.#fakeKvm();
-      }),
+      implement(Kvm, this.#kvm.create),
       simulatedMemory({ handles, files: { readFileSync: () => IMAGE } }),
       this.#eventFds,
       simulatedDisk({ handles: this.#handles }),
@@ -399,36 +385,7 @@ export class TwoLanes {
     const state = this.#timers.get(timer);
     if (state !== undefined) state.isArmed = isArmed;
   }
-
-  #fakeKvm(): HalOf<typeof Kvm> {
-    const results: Record<string, (args: never) => unknown> = {
-      checkExtension: () => 1,
-      createVm: () => VM,
-      createVcpu: () => FIRST_VCPU,
-      tscKhz: () => 2_000_000,
-      getSystemRegisters: () => RESET_REGISTERS,
-      supportedCpuid: () => [],
-      setMemory: ({ slot, region, address, readOnly }: SetMemory) => {
-        if (slot === 0) this.ramRegion = region;
-        if (readOnly && address === virtioSlot(0).address) this.#registers = region;
-      },
-      ioeventfd: ({ address, match, eventfd }: IoEventFd) => {
-        this.#ioeventfds.set(writeOf(address, Uint8Array.of(match, 0, 0, 0)), eventfd);
-      },
-      post: (range: PostedRange) => void this.#posted.push(range),
-      irqfd: ({ eventfd }: { eventfd: number }) => {
-        this.#call = eventfd;
-      },
-      complete: ({ data }: Pick<Exit, 'data'>) => {
-        this.#answer = data.slice();
-      },
-    };
-    const methods = Kvm.calls.map(({ name }) => [name, results[name] ?? (() => undefined)]);
-    return Object.fromEntries(methods) as HalOf<typeof Kvm>;
-  }
 }
-
-const writeOf = (address: number, bytes: Uint8Array): string => `${address}: ${bytes}`;
 
 /** A contract that the simulated host has nothing behind. */
 function absent(contract: HalContract): AnyImplementation {

@@ -50,6 +50,9 @@ export function offeredFeatures(options: BalloonFeatureOptions = {}): FeatureSet
 const FIELD_BYTES = 4;
 const field = (offset: number): ConfigField => ({ offset, size: FIELD_BYTES });
 
+/** Where the driver reports what its balloon holds, in pages. */
+export const ACTUAL_FIELD = field(CONFIG_ACTUAL);
+
 /** How large the config space is: up to the last field that is offered (virtio 1.2, 5.5.4). */
 export function configBytes(offered: FeatureSet): number {
   if (hasFeature(offered, FEATURE_PAGE_POISON)) return CONFIG_POISON_VALUE + FIELD_BYTES;
@@ -60,7 +63,7 @@ export function configBytes(offered: FeatureSet): number {
 /** The fields that the driver writes. */
 export function driverFields(offered: FeatureSet): readonly ConfigField[] {
   const poison = hasFeature(offered, FEATURE_PAGE_POISON) ? [field(CONFIG_POISON_VALUE)] : [];
-  return [field(CONFIG_ACTUAL), ...poison];
+  return [ACTUAL_FIELD, ...poison];
 }
 
 /** The fields that are the device's. */
