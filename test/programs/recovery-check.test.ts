@@ -107,6 +107,8 @@ for (const [what, acts, reason] of [
 }
 
 test('the time to an empty balloon is limited as P1.c says, and scales with the policy', (t) => {
+  const worstJitter = GOOD.map((act, index) => (index === 14 ? delivered(11 + 596.03, 0) : act));
+  t.deepEqual(failing(judge(worstJitter)), []);
   const late = GOOD.map((act, index) => (index === 14 ? delivered(11 + 596.5, 0) : act));
   t.regex(failing(judge(late)).join(), /within 596\.0 s/);
   const just = GOOD.map((act, index) => (index === 14 ? delivered(11 + 595.5, 0) : act));
